@@ -1,0 +1,61 @@
+import type { CatalogueNumber, Generation, ItemId } from "./ids.js";
+
+/** Fixed-point one of all weights: 1.0 is stored as 1024. */
+export const WEIGHT_ONE = 1024;
+
+/** Which labels of an item become keywords of a fingerprint. `auto`: tags where the catalogue knows any, else creators, else items. */
+export type KeywordKind = "tags" | "creators" | "items";
+
+/**
+ * Everything that decides how an event changes a row, in integers. It is a part of the catalogue, so a
+ * change of configuration takes effect by an activation record and a replay folds with what was true then.
+ */
+export interface FoldSettings {
+  /** Weight of each action, times WEIGHT_ONE; negative for skip and dislike. |weight| <= 64 * WEIGHT_ONE. */
+  readonly actions: Readonly<Record<string, number>>;
+  /** How an event's `value` scales its weight: times (1 + log2(1 + value / unit)), at most `maxScale`; absent: not at all. By action. */
+  readonly values: Readonly<Record<string, { readonly unit: number; readonly maxScale: number }>>;
+  /** Event-time decay: the grid of landmarks, and the factor per step of the grid times 2^32 (2^32 = no decay). */
+  readonly decay: { readonly gridMs: number; readonly stepFactor: number };
+  /** Most items in a profile; the weakest leaves and subtracts its contribution. 8..1024 */
+  readonly profileItems: number;
+  /** Event ids remembered per user. 0..1024 */
+  readonly idempotencyRing: number;
+  /** What a fingerprint is made of: weight by kind times WEIGHT_ONE (empty = auto), and the user's top keywords counted (0 = all). */
+  readonly keywords: { readonly weights: Readonly<Partial<Record<KeywordKind, number>>>; readonly top: Readonly<Record<KeywordKind, number>> };
+}
+
+/** What the fold needs to know of an item. */
+export interface CatalogueItem {
+  readonly tags?: readonly string[];
+  readonly creators?: readonly string[];
+}
+
+/** A live generation's item vectors, as users pool them. */
+export interface GenerationRef {
+  readonly generation: Generation;
+  readonly dims: number;
+  /** `random-indexing` needs no table (seed only); a trained model names its folder. */
+  readonly kind: string;
+  readonly seed: number;
+  readonly folder?: string;
+}
+
+/** Immutable and numbered: a new one takes effect by its activation record, in every partition. */
+export interface Catalogue {
+  readonly number: CatalogueNumber;
+  readonly settings: FoldSettings;
+  readonly items: ReadonlyMap<ItemId, CatalogueItem>;
+  /** At most three. */
+  readonly generations: readonly GenerationRef[];
+}
+
+/**
+ * Item vectors that users pool, quantised to integers so that sums are exact.
+ * Bounds: |component| <= 32767, dims 8..1024.
+ */
+export interface ItemVectors {
+  readonly dims: number;
+  /** The item's quantised vector; undefined when the model has none for it. Must not be mutated. */
+  vector(item: ItemId): Int16Array | undefined;
+}
