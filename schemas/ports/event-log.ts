@@ -35,13 +35,21 @@ export interface SourceBatch {
   readonly endOffset: Offset;
 }
 
+export interface ReadOptions {
+  /** 1.. */
+  readonly maxRecords: number;
+  readonly signal: AbortSignal;
+  readonly waitMs?: number;
+}
+
 /** A log that is pulled, one batch at a time. */
 export interface LogReader {
   /**
-   * At most `maxRecords` records after `after`. Waits for new ones while the log is open; resolves null when a
-   * finite source has ended, or when `signal` aborts.
+   * At most `maxRecords` records after `after`. Waits for new ones at most `waitMs` (absent: as long as the log is
+   * open), then gives an empty batch that ends at `after`. Resolves null when a finite source has ended, or when
+   * `signal` aborts.
    */
-  read(after: Offset, maxRecords: number, signal: AbortSignal): Promise<SourceBatch | null>;
+  read(after: Offset, options: ReadOptions): Promise<SourceBatch | null>;
 }
 
 /** Stored catalogues: in the journal's directory or on a topic. */

@@ -1,0 +1,26 @@
+import type { EpochMs, Generation, Offset, Partition, UserId } from "../ids.js";
+import type { PublishedRow } from "./read-model.js";
+
+/** What became of the records of one micro-batch. */
+export interface FoldCounts {
+  readonly folded: number;
+  /** Same idempotency key of the same user within its window. */
+  readonly duplicates: number;
+  /** Events of an erased user from before the erasure. */
+  readonly erased: number;
+  /** At or below the stored position. */
+  readonly skipped: number;
+}
+
+/** A folded micro-batch: committed to the store first, published to readers next. */
+export interface FoldedBatch {
+  readonly partition: Partition;
+  readonly endOffset: Offset;
+  /** Newest event time folded so far. */
+  readonly eventTime: EpochMs;
+  readonly rows: readonly PublishedRow[];
+  readonly erased: readonly UserId[];
+  /** Pooled vectors of `rows`, one matrix (rows.length x dims, row-major) a live generation; zeros where there is none. */
+  readonly vectors: readonly { readonly generation: Generation; readonly dims: number; readonly values: Float32Array }[];
+  readonly counts: FoldCounts;
+}
