@@ -1,0 +1,54 @@
+/**
+ * A steady stream for a long time: does memory grow? Samples the resident size every two seconds after a warm-up and fits a line.
+ *
+ *   npm run -s bench -- soak [--minutes 60] [--rate 1000]
+ */
+import { parseArgs } from "node:util";
+import { KindredServer, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
+import { LoadClient, steadily } from "./harness/http-load.js";
+import { Results, round } from "./harness/results.js";
+
+const { values: flags } = parseArgs({ options: { minutes: { type: "string", default: "60" }, rate: { type: "string", default: "1000" }, users: { type: "string", default: "5000" } } });
+const [minutes, rate, users] = [Number(flags.minutes), Number(flags.rate), Number(flags.users)];
+const directory = await temporaryDirectory("soak");
+const server = await KindredServer.start(directory.path);
+const client = new LoadClient(server.url, 8);
+let seed = 3;
+const random = (n: number): number => {
+  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+  return Math.floor((seed / 2 ** 32) * n);
+};
+try {
+  const samples: { minute: number; mib: number }[] = [];
+  const started = Date.now();
+  let running = true;
+  const sampling = (async () => {
+    while (running) {
+      samples.push({ minute: (Date.now() - started) / 60_000, mib: (await server.residentBytes()) / 2 ** 20 });
+      await sleep(2000);
+    }
+  })();
+  let refused = 0;
+  await steadily(rate / 20, minutes * 60, async (i) => {
+    const events = Array.from({ length: 20 }, () => {
+      const user = random(users);
+      return { user: `u${user}`, item: `song:${(user % 100) * 50 + random(50)}`, action: "play", ts: Date.now() };
+    });
+    if ((await client.post("/v1/events", { events })).status !== 202) refused++;
+    if (i % 2 === 0) await client.get(`/v1/recall/u2u?user=u${random(users)}&limit=50`);
+  });
+  running = false;
+  await sampling;
+  // The first fifth fills profiles, caches and the graph.
+  const steady = samples.filter(({ minute }) => minute > minutes / 5);
+  const meanX = steady.reduce((sum, { minute }) => sum + minute, 0) / steady.length;
+  const meanY = steady.reduce((sum, { mib }) => sum + mib, 0) / steady.length;
+  const slope = steady.reduce((sum, { minute, mib }) => sum + (minute - meanX) * (mib - meanY), 0) / steady.reduce((sum, { minute }) => sum + (minute - meanX) ** 2, 0);
+  const results = new Results("soak", `${rate} events a second and ${rate / 40} recalls a second for ${minutes} minutes, ${users} users.`, ["minutes", "resident MiB after the warm-up", "at the end", "slope MiB a minute", "refused posts"]);
+  results.row(minutes, round(steady[0]?.mib ?? 0), round(steady.at(-1)?.mib ?? 0), round(slope, 3), refused);
+  await results.write();
+} finally {
+  client.close();
+  await server.stop();
+  await directory.remove();
+}

@@ -1,0 +1,59 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { kindred, kindredJson, temporaryDirectory } from "../harness/kindred-process.js";
+
+const ROWS = 60_000;
+
+/** A file of purchases whose users come back again and again, so that a doubled or lost row shows in the hash. */
+function purchases(): string {
+  let state = 12345;
+  const next = (n: number): number => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return Math.floor((state / 2 ** 32) * n);
+  };
+  const lines = ["buyer,sku,when,amount"];
+  for (let i = 0; i < ROWS; i++) lines.push(`${next(900)},${next(400)},${1_600_000_000 + i * 40},${1 + next(20)}`);
+  return `${lines.join("\n")}\n`;
+}
+
+describe("replay of one file", () => {
+  let directory: { path: string; remove(): Promise<void> };
+  let file: string;
+  const flags = (data: string, batch: number): string[] =>
+    ["replay", "--from", file, "--format", "csv", "--map", "user=buyer,item=sku,ts=when,value=amount", "--batch", String(batch), "--data-dir", join(directory.path, data)];
+  const hashOf = (data: string): Promise<{ hash: string; rows: number }> => kindredJson(["state", "hash", "--data-dir", join(directory.path, data)]);
+
+  beforeAll(async () => {
+    directory = await temporaryDirectory("replay");
+    file = join(directory.path, "purchases.csv.gz");
+    await writeFile(file, gzipSync(purchases()));
+  });
+  afterAll(() => directory.remove());
+
+  it("gives one state hash with batches of 64 and 4,096, and after kill -9 in the middle and a restart", async () => {
+    const whole = await kindredJson<{ events: number }>(flags("whole", 4096));
+    expect(whole.events).toBe(ROWS);
+    const expected = await hashOf("whole");
+    expect(expected.rows).toBe(900);
+
+    await kindredJson(flags("small", 64));
+    expect(await hashOf("small")).toMatchObject({ hash: expected.hash, rows: 900 });
+
+    // A file twice is known by its content; told to, it counts again.
+    await kindredJson(flags("small", 4096));
+    expect((await hashOf("small")).hash).toBe(expected.hash);
+
+    let kills = 0;
+    for (const delayMs of [500, 700, 900]) {
+      const result = await kindred(flags("killed", 64), {
+        onSpawn: (child) => setTimeout(() => child.kill("SIGKILL"), delayMs),
+      });
+      if (result.signal === "SIGKILL") kills++;
+    }
+    expect(kills).toBeGreaterThan(0);
+    await kindredJson(flags("killed", 256));
+    expect(await hashOf("killed")).toMatchObject({ hash: expected.hash, rows: 900 });
+  }, 240_000);
+});
