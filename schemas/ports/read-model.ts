@@ -56,7 +56,7 @@ export interface UserRecord {
 export interface ItemRecord {
   readonly ordinal: ItemOrdinal;
   readonly item: ItemId;
-  /** Users whose profile holds the item now. */
+  /** Users whose profile holds the item now, with weight > 0. */
   readonly users: number;
   /** JSON of ItemInfo, where side information is known. */
   readonly infoJson: string | null;
@@ -77,6 +77,7 @@ export interface ItemsOfNeighbors extends Ranked<ItemOrdinal> {
 export interface ReadModelReader {
   user(user: UserId): UserRecord | undefined;
   userOrdinal(user: UserId): UserOrdinal | undefined;
+  /** An erased user's place holds "". */
   userIds(ordinals: Uint32Array): UserId[];
   item(item: ItemId): ItemRecord | undefined;
   itemOrdinal(item: ItemId): ItemOrdinal | undefined;
@@ -103,7 +104,7 @@ export interface ReadModelReader {
   coOccurring(seeds: Uint32Array, weights: Float32Array, exclude: Uint32Array, limit: number): Promise<Ranked<ItemOrdinal>>;
   /** Items in most profiles, ties by id. */
   popularItems(limit: number): Ranked<ItemOrdinal>;
-  /** Users with most events... a last rung for u2u: newest first. */
+  /** Most recently published first, among a bounded number of publications: a last rung for u2u. */
   recentUsers(limit: number): Uint32Array;
   stats(): ReadModelStats;
 }
