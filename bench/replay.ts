@@ -36,7 +36,7 @@ async function writeZipf(path: string, events: number): Promise<void> {
   file.write("user,item,ts\n");
   for (let i = 0; i < events; i += 10_000) {
     const lines = Array.from({ length: Math.min(10_000, events - i) }, (_, j) => `u${zipf(100_000)},song:${zipf(50_000)},${1_700_000_000_000 + (i + j) * 50}`);
-    if (!file.write(`${lines.join("\n")}\n`)) await new Promise((resolve) => file.once("drain", resolve));
+    if (!file.write(`${lines.join("\n")}\n`)) await new Promise<void>((resolve) => file.once("drain", () => resolve()));
   }
   file.end();
   await finished(file);
