@@ -109,6 +109,12 @@ export class MemoryReadModel implements ReadModelWriter, ReadModelReader {
     return this.#userOrdinals.get(user) as UserOrdinal | undefined;
   }
 
+  profile(user: UserOrdinal): { readonly items: Uint32Array; readonly weights: Float32Array } | undefined {
+    checkOrdinals(Uint32Array.of(user), this.#users.length, "user");
+    const found = this.#users[user];
+    return found ? { items: Uint32Array.from(found.items), weights: found.row.weights.slice() } : undefined;
+  }
+
   userIds(ordinals: Uint32Array): UserId[] {
     checkOrdinals(ordinals, this.#users.length, "user");
     return Array.from(ordinals, (ordinal) => this.#users[ordinal]?.id ?? ("" as UserId));

@@ -77,6 +77,8 @@ export interface ItemsOfNeighbors extends Ranked<ItemOrdinal> {
 export interface ReadModelReader {
   user(user: UserId): UserRecord | undefined;
   userOrdinal(user: UserId): UserOrdinal | undefined;
+  /** The user's profile by item ordinals, in the order published (copies): what queries take as seeds and leave out. undefined where the user was erased. */
+  profile(user: UserOrdinal): { readonly items: Uint32Array; readonly weights: Float32Array } | undefined;
   /** An erased user's place holds "". */
   userIds(ordinals: Uint32Array): UserId[];
   item(item: ItemId): ItemRecord | undefined;
