@@ -1,0 +1,80 @@
+// The compiler and the libraries that the native addon needs. Looked for by their files: a library that was built by hand counts too.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { hasProgram, run } from "./command.mjs";
+import { SetUpError } from "./set-up-error.mjs";
+
+const extraFolders = (...names) => names.flatMap((name) => (process.env[name] ?? "").split(":")).filter((folder) => folder !== "");
+
+function includeFolders() {
+  const folders = [...extraFolders("CPATH", "CPLUS_INCLUDE_PATH"), "/usr/include", "/usr/local/include", "/opt/homebrew/include"];
+  for (const keg of ["openblas", "libomp", "faiss", "libsodium"])
+    for (const prefix of ["/opt/homebrew", "/usr/local"]) folders.push(`${prefix}/opt/${keg}/include`);
+  // Debian keeps headers of one architecture a level down: /usr/include/x86_64-linux-gnu.
+  for (const entry of existsSync("/usr/include") ? readdirSync("/usr/include") : [])
+    if (/^[a-z0-9_]+-linux-gnu/.test(entry)) folders.push(join("/usr/include", entry));
+  return folders;
+}
+
+const hasHeader = (folders, header) => folders.some((folder) => existsSync(join(folder, header)));
+
+/** What is needed, how it is found, and what it is called where. */
+const NEEDS = [
+  { apt: "g++", brew: undefined, found: () => hasProgram("g++") || hasProgram("clang++") },
+  { apt: "make", brew: undefined, found: () => hasProgram("make") },
+  { apt: "libfaiss-dev", brew: "faiss", found: (folders) => hasHeader(folders, "faiss/IndexHNSW.h") },
+  { apt: "libopenblas-dev", brew: "openblas", found: (folders) => hasHeader(folders, "cblas.h") },
+  { apt: "libsodium-dev", brew: "libsodium", found: (folders) => hasHeader(folders, "sodium.h") },
+  { apt: undefined, brew: "libomp", found: (folders) => process.platform !== "darwin" || hasHeader(folders, "omp.h") },
+];
+
+/** The needs that are not met, as entries of the table above. */
+export function missingPackages() {
+  const folders = includeFolders();
+  return NEEDS.filter((need) => !need.found(folders));
+}
+
+async function withApt(names, say) {
+  const root = process.getuid?.() === 0;
+  const line = `${root ? "" : "sudo "}apt-get install -y ${names.join(" ")}`;
+  const passwordless = root || (hasProgram("sudo") && spawnSync("sudo", ["-n", "true"], { stdio: "ignore" }).status === 0);
+  if (!passwordless) throw new SetUpError(`system packages are missing; run: ${line}`);
+  const apt = (...args) =>
+    run(root ? "apt-get" : "sudo", root ? args : ["-n", "apt-get", ...args], {
+      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    });
+  say(`installing ${names.join(" ")} with apt-get`);
+  const install = ["install", "-y", "--no-install-recommends", ...names];
+  if ((await apt(...install)).ok) return;
+  // The usual reason: a fresh image without package lists.
+  await apt("update");
+  const again = await apt(...install);
+  if (!again.ok) throw new SetUpError(`system packages could not be installed; run: ${line}\n${again.output.trim()}`);
+}
+
+async function withBrew(names, say) {
+  const line = `brew install ${names.join(" ")}`;
+  if (!hasProgram("brew")) throw new SetUpError(`system packages are missing; install Homebrew, then run: ${line}`);
+  say(`installing ${names.join(" ")} with brew`);
+  const done = await run("brew", ["install", ...names]);
+  if (!done.ok) throw new SetUpError(`system packages could not be installed; run: ${line}\n${done.output.trim()}`);
+}
+
+/** @returns {Promise<boolean>} whether anything was installed */
+export async function setUpSystemPackages(say) {
+  const missing = missingPackages();
+  if (missing.length === 0) return false;
+  if (process.platform === "darwin") {
+    const names = missing.flatMap((need) => need.brew ?? []);
+    if (names.length < missing.length) throw new SetUpError("no C++ compiler was found; run: xcode-select --install");
+    await withBrew(names, say);
+  } else {
+    const names = missing.flatMap((need) => need.apt ?? []);
+    if (!hasProgram("apt-get")) throw new SetUpError(`install with this system's package manager what Debian calls: ${names.join(" ")}`);
+    await withApt(names, say);
+  }
+  const still = missingPackages();
+  if (still.length > 0) throw new SetUpError(`installed, but still not found: ${still.map((need) => need.apt ?? need.brew).join(" ")}`);
+  return true;
+}
