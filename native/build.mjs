@@ -1,0 +1,130 @@
+// Compiles native/src/*.cc to build/native/kindred.node; plain Node, no dependencies but the headers of
+// node-addon-api and node-api-headers. Object files are kept by a hash of what they were made from, so that a
+// second run does nothing. `--stress-tsan` builds native/test/table_stress.cc under the thread sanitizer instead.
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const source = join(root, "native", "src");
+const out = join(root, "build", "native");
+const objects = join(out, "obj");
+const compiler = process.env.CXX || "g++";
+const isMac = process.platform === "darwin";
+const MAX_JOBS = 2;
+/** Object files of earlier states that are kept, e.g. of another branch. */
+const MAX_OBJECTS = 64;
+
+const include = (...parts) => `-I${join(root, "node_modules", ...parts)}`;
+const COMMON = ["-std=c++17", "-O3", "-g1", "-fPIC", "-Wall", "-Wextra", "-Wno-unused-parameter", "-pthread"];
+const ADDON_FLAGS = [
+  ...COMMON,
+  "-fvisibility=hidden",
+  "-DNAPI_VERSION=8",
+  "-DNAPI_CPP_EXCEPTIONS",
+  "-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+  "-DNODE_ADDON_API_DISABLE_DEPRECATED",
+  "-DBUILDING_NODE_EXTENSION",
+];
+const INCLUDES = [include("node-addon-api"), include("node-api-headers", "include"), `-I${source}`];
+const brew = (name) => join(process.env.HOMEBREW_PREFIX || "/opt/homebrew", "opt", name);
+const LIBRARIES = isMac
+  ? ["-undefined", "dynamic_lookup", `-L${brew("faiss")}/lib`, `-L${brew("libsodium")}/lib`, `-L${brew("libomp")}/lib`, "-lfaiss", "-lomp", "-lsodium", "-framework", "Accelerate"]
+  : ["-l:libfaiss.a", "-lopenblas", "-llapack", "-lgomp", "-l:libsodium.a"];
+const MAC_INCLUDES = isMac ? ["faiss", "libsodium", "libomp"].map((name) => `-I${brew(name)}/include`) : [];
+// nodelete: a worker's end must not unload code that a background build still runs.
+const LINK = isMac ? ["-bundle"] : ["-shared", "-Wl,-z,nodelete", "-Wl,--gc-sections", "-Wl,--exclude-libs,ALL"];
+
+const sha = (...parts) => parts.reduce((hash, part) => hash.update(part).update("\0"), createHash("sha256")).digest("hex").slice(0, 24);
+
+function compile(args) {
+  return new Promise((resolve, reject) => {
+    execFile(compiler, args, { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+      if (stderr) process.stderr.write(stderr);
+      if (error === null) resolve(stdout);
+      else if (error.code === "ENOENT") reject(new Error(`the C++ compiler ${compiler} is missing; on Debian: apt-get install g++`));
+      else reject(new Error(`${compiler} failed:\n${stderr.slice(-4000)}`));
+    });
+  });
+}
+
+async function inTurns(work) {
+  const waiting = [...work];
+  await Promise.all(Array.from({ length: MAX_JOBS }, async () => { for (let next = waiting.shift(); next; next = waiting.shift()) await next(); }));
+}
+
+/** What #include "..." reaches from `file`, itself included, in a fixed order. */
+function reached(file, seen = new Map()) {
+  if (seen.has(file) || !existsSync(file)) return seen;
+  const text = readFileSync(file, "utf8");
+  seen.set(file, text);
+  for (const [, name] of text.matchAll(/#\s*include\s+"([^"]+)"/g)) reached(join(dirname(file), name), seen);
+  return seen;
+}
+
+async function version() {
+  return (await compile(["-dumpfullversion", "-dumpmachine"])).trim();
+}
+
+const stem = (file) => file.slice(file.lastIndexOf("/") + 1, -".cc".length);
+
+async function objectOf(file, flags, salt, work) {
+  const presence = [...readFileSync(file, "utf8").matchAll(/__has_include\("([^"]+)"\)/g)].map(([, name]) => `${name}:${existsSync(join(dirname(file), name))}`);
+  const texts = [...reached(file)].flatMap(([path, text]) => [path.slice(root.length), text]);
+  const object = join(objects, `${stem(file)}-${sha(salt, ...flags, ...presence, ...texts)}.o`);
+  if (!existsSync(object)) {
+    work.push(async () => {
+      const aside = `${object}.${process.pid}`;
+      await compile([...flags, ...INCLUDES, ...MAC_INCLUDES, "-c", file, "-o", aside]);
+      renameSync(aside, object);
+      console.log(`compiled ${file.slice(root.length + 1)}`);
+    });
+  }
+  return object;
+}
+
+function removeOldObjects(kept) {
+  const old = readdirSync(objects).filter((name) => !kept.includes(join(objects, name)));
+  if (old.length > MAX_OBJECTS) for (const name of old) rmSync(join(objects, name), { force: true });
+}
+
+async function buildAddon() {
+  const salt = `${compiler} ${await version()}`;
+  const files = readdirSync(source).filter((name) => name.endsWith(".cc")).sort().map((name) => join(source, name));
+  const work = [];
+  const compiled = await Promise.all(files.map((file) => objectOf(file, ADDON_FLAGS, salt, work)));
+  await inTurns(work);
+  const target = join(out, "kindred.node");
+  const stamp = sha(salt, ...LINK, ...LIBRARIES, ...compiled.map((file) => file.slice(root.length)));
+  const stampFile = `${target}.stamp`;
+  if (existsSync(target) && existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return;
+  const aside = `${target}.${process.pid}`;
+  await compile([...LINK, ...compiled, "-o", aside, "-pthread", ...LIBRARIES]);
+  renameSync(aside, target);
+  writeFileSync(stampFile, stamp);
+  removeOldObjects(compiled);
+  console.log("built build/native/kindred.node");
+}
+
+/** Only the parts that hold no Faiss and no Node: those are what threads share. */
+async function buildStress() {
+  const flags = [...COMMON.filter((flag) => flag !== "-O3"), "-O1", "-fsanitize=thread", "-DKINDRED_TSAN"];
+  const parts = ["kernels.cc", "vector_table.cc"].map((name) => join(source, name)).concat(join(root, "native", "test", "table_stress.cc"));
+  const salt = `${compiler} ${await version()}`;
+  const work = [];
+  const compiled = await Promise.all(parts.map((file) => objectOf(file, flags, salt, work)));
+  await inTurns(work);
+  const target = join(out, "table_stress");
+  await compile(["-fsanitize=thread", "-pthread", ...compiled, "-o", `${target}.${process.pid}`]);
+  renameSync(`${target}.${process.pid}`, target);
+}
+
+try {
+  mkdirSync(objects, { recursive: true });
+  await (process.argv.includes("--stress-tsan") ? buildStress() : buildAddon());
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}
