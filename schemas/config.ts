@@ -1,0 +1,215 @@
+import Type from "typebox";
+
+/**
+ * The whole configuration: every key with its range, its default and what it means. `kindred.yaml` at the root lists the
+ * same keys; `KINDRED_SECTION__SOME_KEY` and flags override it (cli/configuration.ts). Units are in the names.
+ */
+const closed = { additionalProperties: false } as const;
+const integer = (fallback: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ default: fallback, minimum, maximum, description });
+const number = (fallback: number, minimum: number, maximum: number, description: string) =>
+  Type.Number({ default: fallback, minimum, maximum, description });
+const text = (fallback: string, description: string, minLength = 0) =>
+  Type.String({ default: fallback, minLength, maxLength: 4096, description });
+const choice = <const T extends string[]>(values: T, fallback: T[number], description: string) =>
+  Type.Enum(values, { default: fallback, description });
+
+const DAY_MS = 86_400_000;
+
+const server = Type.Object(
+  {
+    host: text("127.0.0.1", "Address to listen on. Without `auth.keys` a loopback address only.", 1),
+    port: integer(7878, 0, 65_535, "Port to listen on; 0 takes a free one."),
+    bodyLimitBytes: integer(8 * 1024 * 1024, 1_024, 1024 ** 3, "Largest request body."),
+    maxEventsPerRequest: integer(5_000, 1, 100_000, "Most events in one request."),
+  },
+  closed,
+);
+
+const journal = Type.Object(
+  {
+    retentionDays: number(30, 0, 36_500, "Records older than this may be cut once they are folded; 0 keeps all."),
+    maxLagEvents: integer(250_000, 1, 1_000_000_000, "Accepted but not yet folded events above which producers are told to wait (503)."),
+    maxPendingBytes: integer(
+      64 * 1024 * 1024,
+      1_024,
+      16 * 1024 ** 3,
+      "Bytes waiting for the disk above which producers are told to wait (503).",
+    ),
+  },
+  closed,
+);
+
+/** fold.actions where the configuration says nothing: weights by how much they say of a taste. */
+export const DEFAULT_ACTIONS = {
+  click: 1,
+  play: 2,
+  finish: 3,
+  like: 4,
+  comment: 4,
+  collect: 5,
+  share: 5,
+  follow: 5,
+  gift: 6,
+  skip: -1,
+  dislike: -4,
+};
+
+/** fold.values where the configuration says nothing: seconds played, amounts given. */
+export const DEFAULT_VALUES = { play: { unit: 30, maxScale: 16 }, finish: { unit: 30, maxScale: 16 }, gift: { unit: 1, maxScale: 16 } };
+
+const valueScale = Type.Object(
+  {
+    unit: Type.Number({ exclusiveMinimum: 0, maximum: 1e12, description: "The value that doubles the weight." }),
+    maxScale: Type.Number({ minimum: 1, maximum: 64, description: "Most that a value multiplies the weight with." }),
+  },
+  closed,
+);
+
+const fold = Type.Object(
+  {
+    actions: Type.Record(Type.String(), Type.Number({ minimum: -64, maximum: 64 }), {
+      default: DEFAULT_ACTIONS,
+      description: "Weight of each action, -64 to 64. Entries add to the defaults; an empty one (`share:`) removes its action.",
+    }),
+    values: Type.Record(Type.String(), valueScale, {
+      default: DEFAULT_VALUES,
+      description: "How an event's `value` scales its weight, by action: times 1 + log2(1 + value / unit), at most maxScale.",
+    }),
+    halfLifeDays: number(90, 0, 36_500, "Days of event time after which a weight counts half; 0: never."),
+    gridDays: integer(7, 1, 365, "Grid of event time on which decay is applied."),
+    profileItems: integer(128, 8, 1_024, "Most items in a user's profile; the weakest leaves."),
+    idempotencyRing: integer(32, 0, 1_024, "Event ids remembered per user."),
+  },
+  closed,
+);
+
+const keywordWeight = (of: string) =>
+  Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 64, description: `Weight of an item's ${of}.` }));
+
+const fingerprint = Type.Object(
+  {
+    keywords: Type.Object({ tags: keywordWeight("tags"), creators: keywordWeight("creators"), items: keywordWeight("own id") }, closed),
+    top: Type.Object(
+      {
+        tags: integer(5, 0, 1_024, "A user's strongest tags that count; 0: all."),
+        creators: integer(5, 0, 1_024, "A user's strongest creators that count; 0: all."),
+        items: integer(0, 0, 1_024, "A user's strongest items that count; 0: all."),
+      },
+      closed,
+    ),
+  },
+  closed,
+);
+
+const events = Type.Object({ maxFutureMs: integer(DAY_MS, 0, 365 * DAY_MS, "How far in the future an event's `ts` may lie.") }, closed);
+
+const generation0 = Type.Object(
+  {
+    dims: integer(128, 8, 1_024, "Dimensions of the item vectors that need no training."),
+    seed: integer(1, 0, 2 ** 32 - 1, "Seed of those vectors."),
+  },
+  closed,
+);
+
+const pipeline = Type.Object(
+  {
+    batchEvents: integer(4_096, 1, 65_536, "Most events folded into one atomic write."),
+    credits: integer(2, 1, 16, "Batches that may be under way at once."),
+    cacheRows: integer(100_000, 0, 100_000_000, "User rows kept in memory."),
+  },
+  closed,
+);
+
+const index = Type.Object(
+  {
+    engine: choice(
+      ["embedded", "exact", "milvus"],
+      "embedded",
+      "Who searches vectors: the graph in this process, an exact scan, or a Milvus server.",
+    ),
+    ef: integer(96, 1, 10_000, "Breadth of a search: larger finds more of the true neighbours and takes longer."),
+    m: integer(16, 4, 64, "Links per node of the graph."),
+    efConstruction: integer(80, 8, 2_000, "Breadth of the search that places a node when the graph is built."),
+    shards: integer(1, 1, 64, "Shards that users are spread over; each is rebuilt alone."),
+    minGraphRows: integer(5_000, 1, 10_000_000, "Rows from which on a shard gets a graph; below it is scanned exactly."),
+    freshLimit: integer(20_000, 1, 10_000_000, "New or moved rows scanned exactly beside the graph before a rebuild is due."),
+    rebuildShare: number(0.2, 0.01, 1, "Share of a shard that is new or moved at which it is rebuilt."),
+    driftCosine: number(0.9, 0, 1, "A row whose vector is less similar than this to the one in the graph counts as moved."),
+    verifyRecall: number(0.9, 0, 1, "recall@k against an exact scan that a new shard must reach to be published."),
+    saveIntervalMs: integer(300_000, 1_000, 7 * DAY_MS, "How often the index is saved while it changes."),
+  },
+  closed,
+);
+
+const catalogue = Type.Object(
+  { minIntervalMs: integer(60_000, 0, 7 * DAY_MS, "Least time between two catalogues, when side information changes all the time.") },
+  closed,
+);
+
+const deadLetters = Type.Object({ limit: integer(100_000, 0, 100_000_000, "Most dead letters kept; the oldest leave.") }, closed);
+
+const kafka = Type.Object(
+  {
+    brokers: text("", "host:port, comma separated."),
+    groupId: text("kindred", "Consumer group.", 1),
+    topics: Type.Object(
+      {
+        events: text("kindred.events", "Behaviour events, keyed by user.", 1),
+        items: text("kindred.items", "Side information, keyed by item.", 1),
+        changelog: text("kindred.changelog", "Rows, compacted: what a lost partition is restored from.", 1),
+        deadLetters: text("kindred.dead-letters", "What could not be folded.", 1),
+      },
+      closed,
+    ),
+    format: choice(["registry", "json"], "registry", "Values in Confluent's wire format, or plain JSON."),
+  },
+  closed,
+);
+
+const authKey = Type.Object(
+  { key: Type.String({ minLength: 16, maxLength: 256 }), scopes: Type.Array(Type.Enum(["events", "recall", "admin"]), { minItems: 1 }) },
+  closed,
+);
+
+export const ConfigSchema = Type.Object(
+  {
+    server,
+    dataDir: text("./data", "Where everything durable lies.", 1),
+    source: Type.Object(
+      { kind: choice(["journal", "kafka"], "journal", "Where events come from: the journal in `dataDir`, or Kafka topics.") },
+      closed,
+    ),
+    journal,
+    fold,
+    fingerprint,
+    events,
+    generation0,
+    pipeline,
+    index,
+    catalogue,
+    deadLetters,
+    kafka,
+    registry: Type.Object({ url: text("", "Schema registry.") }, closed),
+    redis: Type.Object({ url: text("", "Cache shared between recall nodes; empty: none.") }, closed),
+    auth: Type.Object(
+      { keys: Type.Array(authKey, { default: [], description: "Keys of callers: { key, scopes: [events, recall, admin] }." }) },
+      closed,
+    ),
+    privacy: Type.Object({ pseudonymKey: text("", "Secret that user ids are replaced with; empty: ids are kept.") }, closed),
+    logging: Type.Object(
+      { level: choice(["trace", "debug", "info", "warn", "error", "silent"], "info", "Least severe level logged.") },
+      closed,
+    ),
+  },
+  closed,
+);
+
+type DeepReadonly<T> = T extends (infer E)[]
+  ? readonly DeepReadonly<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T;
+
+/** The validated, deep-frozen configuration. */
+export type Config = DeepReadonly<Type.Static<typeof ConfigSchema>>;
