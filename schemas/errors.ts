@@ -8,6 +8,7 @@ export const ERRORS = {
   INVALID_BODY: { status: 400, canRetry: false, title: "The body does not have the documented shape" },
   INVALID_PARAMETER: { status: 400, canRetry: false, title: "A parameter is missing or out of range" },
   INVALID_POSITION: { status: 400, canRetry: false, title: "The position is not a token of this log" },
+  POSITION_EXPIRED: { status: 410, canRetry: false, title: "The log no longer reaches back to this position: retention has cut it" },
   BODY_TOO_LARGE: { status: 413, canRetry: false, title: "The body is larger than allowed" },
   TOO_MANY_EVENTS: { status: 413, canRetry: false, title: "More events in one request than allowed" },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, canRetry: false, title: "The content type is not accepted here" },
@@ -16,6 +17,7 @@ export const ERRORS = {
   UNKNOWN_USER: { status: 404, canRetry: false, title: "No behaviour of this user is known" },
   UNKNOWN_ITEM: { status: 404, canRetry: false, title: "This item is not known" },
   UNKNOWN_SCENARIO: { status: 404, canRetry: false, title: "No scenario has this name" },
+  UNKNOWN_GENERATION: { status: 404, canRetry: false, title: "No generation has this number" },
   // One event or one item of a batch
   EVENT_NOT_AN_OBJECT: { status: 400, canRetry: false, title: "An event is a JSON object" },
   EVENT_USER: { status: 400, canRetry: false, title: "`user` is a string of 1 to 128 characters" },

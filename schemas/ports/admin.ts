@@ -63,3 +63,39 @@ export interface DeadLetters {
   /** Tries each again as it is (rules may have changed) or repaired; those taken leave the list and are events of the log. */
   replay(repairs: ReadonlyMap<number, unknown> | "all"): Promise<{ readonly replayed: number; readonly failed: number; readonly position: Position }>;
 }
+
+/** Upper bounds of the buckets of `kindred_event_to_recall_seconds`, ascending; one more bucket holds what lies above. */
+export const EVENT_TO_RECALL_BUCKETS_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10] as const;
+/** Upper bounds of the buckets of `kindred_index_swap_duration_seconds`. */
+export const INDEX_SWAP_BUCKETS_SECONDS = [0.0001, 0.001, 0.01, 0.1, 1, 10, 60, 300, 1800] as const;
+
+/** A histogram as counted by another thread. */
+export interface HistogramCounts {
+  /** Of each bucket alone (not cumulated), one longer than the bounds. */
+  readonly counts: readonly number[];
+  readonly sum: number;
+}
+
+/** What the updater's thread counted since it started: all numbers only grow, but for the gauges. Sent by message. */
+export interface UpdaterMetrics {
+  /** By source (journal, file) and outcome (folded, duplicate, erased, skipped, dead-letter). */
+  readonly events: readonly { readonly source: string; readonly outcome: string; readonly count: number }[];
+  /** Accepted to recallable, in seconds, bounds EVENT_TO_RECALL_BUCKETS_SECONDS. */
+  readonly eventToRecall: HistogramCounts;
+  readonly deadLetters: readonly { readonly code: KindredError["code"]; readonly count: number }[];
+  readonly indexSwaps: number;
+  /** In seconds, bounds INDEX_SWAP_BUCKETS_SECONDS. */
+  readonly indexSwapDuration: HistogramCounts;
+  /** Gauge: records in the log that are not applied yet. */
+  readonly sourceLagEvents: number;
+  /** Gauge. */
+  readonly stateRows: number;
+  /** Gauge, 0..1: live answers against an exact scan; absent before the first comparison. */
+  readonly indexRecallAtK?: number;
+}
+
+/** Rows of one shard of an index, for metrics: `users-vectors-0`, `fingerprints`, ... */
+export interface IndexShardRows {
+  readonly shard: string;
+  readonly rows: number;
+}
