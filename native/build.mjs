@@ -18,7 +18,7 @@ const MAX_JOBS = 2;
 const MAX_OBJECTS = 64;
 
 const include = (...parts) => `-I${join(root, "node_modules", ...parts)}`;
-const COMMON = ["-std=c++17", "-O3", "-g1", "-fPIC", "-Wall", "-Wextra", "-Wno-unused-parameter", "-pthread"];
+const COMMON = ["-std=c++17", "-O3", "-g1", "-fPIC", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-maybe-uninitialized", "-pthread"];
 const ADDON_FLAGS = [
   ...COMMON,
   "-fvisibility=hidden",
