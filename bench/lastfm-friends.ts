@@ -15,7 +15,7 @@ import { Results, round } from "./harness/results.js";
 const data = process.argv[2];
 if (data === undefined) throw new Error("usage: npm run -s bench -- lastfm-friends DIR_OF_LASTFM_2K");
 const lines = async (name: string): Promise<string[][]> =>
-  gunzipSync(await readFile(join(data, name))).toString("utf8").split("\n").slice(1).filter((line) => line !== "").map((line) => line.split("\t"));
+  gunzipSync(await readFile(join(data, name))).toString("utf8").split(/\r?\n/).filter((line) => /^\d/.test(line)).map((line) => line.split("\t"));
 
 /** Probability that a friend pair scores above a random pair, ties a half (Mann-Whitney). */
 function auc(positives: readonly number[], negatives: readonly number[]): number {
