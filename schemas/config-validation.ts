@@ -176,10 +176,11 @@ function contradictions(config: Config): Problem[] {
   return problems;
 }
 
-/** Lists all problems in one message, one a line. */
+/** Lists all problems in one message, one a line. Where only flags are wrong, the command was called wrongly. */
 export function configError(problems: readonly Problem[]): KindredError {
+  const code = problems.every(({ where }) => where.startsWith("flag ")) ? "USAGE" : "CONFIG_INVALID";
   const lines = problems.map(({ key, text, where }) => `${key === "" ? "" : `${key}: `}${text}${where === "" ? "" : ` (${where})`}`);
-  return new KindredError("CONFIG_INVALID", lines.length === 1 ? (lines[0] ?? "") : `${lines.length} mistakes\n  ${lines.join("\n  ")}`);
+  return new KindredError(code, lines.length === 1 ? (lines[0] ?? "") : `${lines.length} mistakes\n  ${lines.join("\n  ")}`);
 }
 
 /**

@@ -1,0 +1,29 @@
+import { constants } from "node:os";
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/**
+ * Runs `work` with a signal that aborts on SIGINT or SIGTERM, so that it can end cleanly. A second signal ends the process at
+ * once: a clean stop that hangs must not need kill -9.
+ */
+export async function untilStopped<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  const onSignal = (name: (typeof SIGNALS)[number]): void => {
+    if (stop.signal.aborted) process.exit(128 + constants.signals[name]);
+    stop.abort(name);
+  };
+  for (const name of SIGNALS) process.on(name, onSignal);
+  try {
+    return await work(stop.signal);
+  } finally {
+    for (const name of SIGNALS) process.off(name, onSignal);
+  }
+}
+
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
