@@ -32,7 +32,7 @@ export async function setUpNpmPackages(root, say) {
   if (!matchesLock(root)) {
     say("npm ci");
     const npm = process.env.npm_execpath;
-    const args = ["ci", "--include=dev", "--no-audit", "--no-fund"];
+    const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--no-engine-strict"];
     const done = npm?.endsWith(".js") ? await run(process.execPath, [npm, ...args], { cwd: root }) : await run("npm", args, { cwd: root });
     if (!done.ok) throw new SetUpError(`npm ci failed; run it to see more: npm ci\n${done.output.trim()}`);
   }
