@@ -61,17 +61,18 @@ export const Rejected = Type.Object({
 
 export const EventsAnswer = Type.Object({
   accepted: Type.Integer({ description: "Durable from now on" }),
-  rejected: Type.Array(Rejected),
+  rejected: Type.Unsafe<readonly Type.Static<typeof Rejected>[]>(Type.Array(Rejected)),
   position: PositionToken,
 });
 
 // ---- Items ----
 
+const Labels = Type.Unsafe<readonly string[]>(Type.Array(Type.String()));
 const itemFields = {
   type: Type.Optional(Type.String({ maxLength: MAX_ID_LENGTH, description: "From the id's prefix where it is left out" })),
   title: Type.Optional(Type.String({ maxLength: 512 })),
-  creators: Type.Optional(Type.Array(Type.String())),
-  tags: Type.Optional(Type.Array(Type.String())),
+  creators: Type.Optional(Labels),
+  tags: Type.Optional(Labels),
   scene: Type.Optional(Type.String()),
 };
 

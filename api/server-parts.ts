@@ -1,0 +1,81 @@
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { FoldSettings, ItemVectors } from "../schemas/catalogue.js";
+import type { EventRules } from "../schemas/event.js";
+import type { Generation } from "../schemas/ids.js";
+import type { DeadLetters, IndexShardRows, StateOwner } from "../schemas/ports/admin.js";
+import type { AppliedPosition, EventIntake } from "../schemas/ports/event-log.js";
+import type { ReadModelReader, VectorEngine } from "../schemas/ports/read-model.js";
+import type { Metrics } from "./metrics.js";
+
+/** Fastify as the routes see it: schemas give the types. */
+export type Api = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
+
+/** Everything the HTTP side needs; it makes none of it. The command that serves wires these. */
+export interface ServerParts {
+  readonly intake: EventIntake;
+  readonly applied: AppliedPosition;
+  readonly owner: StateOwner;
+  readonly deadLetters: DeadLetters;
+  readonly readModel: ReadModelReader;
+  /** Pooled vectors of users, of the generation that is active now. Asked once a request, so that an answer never mixes two. */
+  readonly users: () => VectorEngine;
+  /** The item vectors that a generation's users pool, where this process has them. */
+  readonly itemVectors: (generation: Generation) => ItemVectors | undefined;
+  /** Against the wall clock of now. */
+  readonly rules: () => EventRules;
+  /** Weights of actions and values, for a session that is pooled in the request. */
+  readonly foldSettings: () => Pick<FoldSettings, "actions" | "values">;
+  /** Why requests can't be answered yet (catching up, loading); null when they can. */
+  readonly notReady: () => string | null;
+  readonly indexStats: () => readonly IndexShardRows[];
+  readonly metrics: Metrics;
+  readonly settings?: Partial<ApiSettings>;
+  readonly logger?: FastifyBaseLogger;
+}
+
+/** Limits of requests. All are at least 1. */
+export interface ApiSettings {
+  readonly bodyLimitBytes: number;
+  readonly maxEvents: number;
+  /** Longest line of NDJSON, in bytes. */
+  readonly maxLineBytes: number;
+  /** Most items in one `POST /v1/items`. */
+  readonly maxItems: number;
+  /** Most users or items asked for in one `POST /v1/recall/{scenario}`. */
+  readonly maxRecallBatch: number;
+  /** Most events of a session recall. */
+  readonly maxSessionEvents: number;
+  /** Neighbours whose items u2u2i looks at, 1..10,000. */
+  readonly u2u2iNeighbors: number;
+  /** Strongest items of a profile that co-occurrence starts from. */
+  readonly coOccurrenceSeeds: number;
+  /** Largest Hamming distance of the rung "fingerprint", 0..64. */
+  readonly fingerprintDistance: number;
+  /** A search answers with what it found by then, marked degraded. */
+  readonly searchDeadlineMs: number;
+  /** How long `DELETE /v1/users/{user}` waits until the erasure is applied. */
+  readonly erasureWaitMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+export const DEFAULT_API_SETTINGS: ApiSettings = Object.freeze({
+  bodyLimitBytes: 8 * 1024 * 1024,
+  maxEvents: 5000,
+  maxLineBytes: 64 * 1024,
+  maxItems: 5000,
+  maxRecallBatch: 256,
+  maxSessionEvents: 512,
+  u2u2iNeighbors: 100,
+  coOccurrenceSeeds: 32,
+  fingerprintDistance: 2,
+  searchDeadlineMs: 500,
+  erasureWaitMs: 10_000,
+  requestTimeoutMs: 60_000,
+});
+
+/** Parts with every setting filled in. */
+export interface ResolvedParts extends ServerParts {
+  readonly settings: ApiSettings;
+}

@@ -1,0 +1,82 @@
+import type { InjectOptions } from "fastify";
+import { afterEach } from "vitest";
+import { createMetrics, type Metrics } from "../../api/metrics.js";
+import { type Api, type ServerParts } from "../../api/server-parts.js";
+import { buildServer } from "../../api/server.js";
+import type { DeadLetters } from "../../schemas/ports/admin.js";
+import type { Offset, Partition } from "../../schemas/ids.js";
+import { ACTIONS, FoldingIntake, itemVectors } from "./folding-intake.js";
+
+export const NOW = Date.parse("2024-05-01T12:00:00Z");
+
+/** One parsed answer. `body` is unknown JSON: tests name what they expect of it. */
+export interface Answer<Body = Record<string, unknown>> {
+  readonly status: number;
+  readonly headers: Record<string, unknown>;
+  readonly body: Body;
+  readonly text: string;
+}
+
+export interface TestServer {
+  readonly api: Api;
+  readonly intake: FoldingIntake;
+  readonly metrics: Metrics;
+  readonly replayed: unknown[];
+  /** Set to make the server say that it is not ready. */
+  notReady: string | null;
+  call<Body = Record<string, unknown>>(method: NonNullable<InjectOptions["method"]>, url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<Body>>;
+  /** Plays of `user`, one event an item. */
+  plays(user: string, ...items: readonly string[]): Promise<string>;
+}
+
+const open: Api[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((api) => api.close()));
+});
+
+/** The HTTP side over a log that folds in memory; closed after the test. */
+export function testServer(overrides: Partial<ServerParts> = {}): TestServer {
+  const intake = new FoldingIntake();
+  const metrics = createMetrics();
+  const replayed: unknown[] = [];
+  const server: Omit<TestServer, "api" | "call" | "plays"> = { intake, metrics, replayed, notReady: null };
+  const api = buildServer({
+    intake,
+    applied: intake,
+    owner: intake,
+    deadLetters: deadLetters(replayed),
+    readModel: intake.readModel,
+    users: () => intake.engine,
+    itemVectors: () => itemVectors,
+    rules: () => ({ actions: new Set(Object.keys(ACTIONS)), latestTs: NOW + 60_000 }),
+    foldSettings: () => ({ actions: ACTIONS, values: {} }),
+    notReady: () => server.notReady,
+    indexStats: () => [{ shard: "users-0", rows: intake.engine.size }],
+    metrics,
+    ...overrides,
+  });
+  open.push(api);
+  const call: TestServer["call"] = async (method, url, body, headers = {}) => {
+    const payload = body === undefined ? {} : { payload: typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body) };
+    const type: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+    const answer = await api.inject({ method, url, ...payload, headers: { ...type, ...headers } });
+    const isJson = /json/.test(String(answer.headers["content-type"]));
+    return { status: answer.statusCode, headers: answer.headers, body: isJson && answer.body !== "" ? answer.json() : {}, text: answer.body } as Answer<never>;
+  };
+  const plays: TestServer["plays"] = async (user, ...items) => {
+    const events = items.map((item, i) => ({ user, item, action: "play", ts: NOW + i }));
+    return (await call<{ position: string }>("POST", "/v1/events", { events })).body.position;
+  };
+  return Object.assign(server, { api, call, plays });
+}
+
+function deadLetters(replayed: unknown[]): DeadLetters {
+  const letters = [1, 2, 3].map((number) => ({ number, code: "RECORD_UNREADABLE" as const, message: "not Avro", origin: `journal 0:${number}`, at: NOW, original: "base64:AA==" }));
+  return {
+    list: async ({ after = 0, limit }) => letters.filter(({ number }) => number > after).slice(0, limit),
+    replay: async (repairs) => {
+      replayed.push(repairs);
+      return { replayed: repairs === "all" ? 3 : repairs.size, failed: 0, position: new Map([[0 as Partition, 9 as Offset]]) };
+    },
+  };
+}
