@@ -1,0 +1,212 @@
+import type { EpochMs, UserId } from "../schemas/ids.js";
+import type { PositionedRecord } from "../schemas/log-record.js";
+import type { StoreWrite } from "../schemas/ports/key-value-store.js";
+import { encodeChanges } from "./change-record.js";
+import { finish } from "./derived-fields.js";
+import { blankRow, eraseUser, foldEvent, migrateRow } from "./fold.js";
+import type { FoldContext } from "./fold-context.js";
+import type { ItemDeltas } from "./item-counts.js";
+import { bandKey, changeKey, itemKey, rowKey, tombstoneKey } from "./keys.js";
+import { HashSum, RowHasher } from "./state-hash.js";
+import { UserRow } from "./user-row.js";
+
+/** What a partition knows as of its newest fold, written or not. */
+export interface FoldTip {
+  offset: number;
+  eventTime: EpochMs;
+  /** Contexts that rows may be of, oldest first; the last is active. */
+  contexts: FoldContext[];
+  migratedTo: string | null;
+  hash: HashSum;
+  rows: number;
+  tombstones: number;
+  /** Items that the store knows or will by the pending commits. */
+  items: number;
+  commit: number;
+}
+
+/** Rows and contexts that a micro-batch needs, fetched before: from here on nothing waits and nothing may fail. */
+export interface PreparedBatch {
+  readonly records: readonly PositionedRecord[];
+  readonly endOffset: number;
+  readonly skipped: number;
+  readonly users: Map<UserId, UserRow>;
+  /** Tombstones of users without a row. */
+  readonly tombstones: ReadonlyMap<UserId, { readonly epoch: number; readonly erasedAt: EpochMs }>;
+  /** Contexts of the batch's activations in order; undefined where the record changes nothing. */
+  readonly activations: readonly (FoldContext | undefined)[];
+  /** Rows that background migration looks at, and where it stands after them (null = at the end). */
+  readonly migration: { readonly users: readonly UserRow[]; readonly to: string | null } | undefined;
+  /** Rows of folds not yet written: an iteration of the store may not see them. */
+  readonly pinned: readonly UserRow[];
+}
+
+export interface FoldResult {
+  readonly touched: readonly UserRow[];
+  readonly writes: StoreWrite[];
+  readonly itemChanges: Int32Array;
+  readonly folded: number;
+  readonly duplicates: number;
+  readonly erased: number;
+}
+
+/** Folds prepared micro-batches into rows and writes. Synchronous: between two calls every row is whole. */
+export class RecordFolder {
+  readonly #hasher = new RowHasher();
+
+  constructor(
+    readonly tip: FoldTip,
+    readonly deltas: ItemDeltas,
+  ) {}
+
+  fold(batch: PreparedBatch): FoldResult {
+    const touched = new Set<UserRow>();
+    const counts = { folded: 0, duplicate: 0, erased: 0 };
+    const tip = this.tip;
+    tip.commit += 1;
+    if (batch.migration !== undefined) this.#migrate(batch.migration, touched);
+    let activation = 0;
+    for (const { offset, record } of batch.records) {
+      if (record.kind === "event") {
+        const user = this.#user(record.event.user, batch);
+        const outcome = foldEvent(user, record.event, offset, this.#active(), this.deltas);
+        counts[outcome] += 1;
+        if (outcome !== "folded") continue;
+        touched.add(user);
+        if (record.event.ts > tip.eventTime) tip.eventTime = record.event.ts;
+      } else if (record.kind === "erase") {
+        const user = this.#user(record.user, batch);
+        this.#erase(user, record.at);
+        touched.add(user);
+      } else {
+        const context = batch.activations[activation++];
+        if (context !== undefined) this.#activate(context, batch, touched);
+      }
+    }
+    tip.offset = Math.max(tip.offset, batch.endOffset);
+    const rows = [...touched];
+    for (const user of rows) if (user.exists) this.#finish(user);
+    const itemChanges = this.deltas.drain();
+    return { touched: rows, writes: this.#writes(rows, itemChanges), itemChanges, folded: counts.folded, duplicates: counts.duplicate, erased: counts.erased };
+  }
+
+  #active(): FoldContext {
+    return this.tip.contexts[this.tip.contexts.length - 1] as FoldContext;
+  }
+
+  /** The user's row, of the active activation. */
+  #user(id: UserId, batch: PreparedBatch): UserRow {
+    const known = batch.users.get(id);
+    if (known !== undefined) {
+      this.#bringUp(known);
+      return known;
+    }
+    const tombstone = batch.tombstones.get(id);
+    const user = new UserRow(id, blankRow(this.#active(), tombstone?.epoch ?? 0, tombstone?.erasedAt ?? 0));
+    user.tombstone = tombstone !== undefined;
+    batch.users.set(id, user);
+    return user;
+  }
+
+  /** Gives a row each activation that it has not seen, in turn. */
+  #bringUp(user: UserRow): void {
+    const { contexts } = this.tip;
+    if (user.row.activation === (contexts[contexts.length - 1] as FoldContext).activation) return;
+    for (const context of contexts) if (context.activation > user.row.activation) migrateRow(user, context, this.deltas);
+  }
+
+  #erase(user: UserRow, at: EpochMs): void {
+    if (user.summed) {
+      this.tip.hash.subtract(user.row.u32, user.row.hashWord);
+      this.tip.rows -= 1;
+      user.summed = false;
+    }
+    if (!user.tombstone) this.tip.tombstones += 1;
+    user.tombstone = true;
+    eraseUser(user, at, this.#active(), this.deltas);
+  }
+
+  #activate(context: FoldContext, batch: PreparedBatch, touched: Set<UserRow>): void {
+    const tip = this.tip;
+    const first = tip.contexts.length === 0;
+    tip.contexts.push(context);
+    if (first) return;
+    tip.migratedTo = "";
+    for (const user of batch.pinned) if (user.exists) touched.add(user);
+  }
+
+  #migrate({ users, to }: NonNullable<PreparedBatch["migration"]>, touched: Set<UserRow>): void {
+    const active = this.#active();
+    for (const user of users) {
+      if (user.row.activation >= active.activation || !user.exists) continue;
+      this.#bringUp(user);
+      touched.add(user);
+    }
+    this.tip.migratedTo = to;
+    if (to === null) this.tip.contexts = [active];
+  }
+
+  #finish(user: UserRow): void {
+    const { tip } = this;
+    const { row } = user;
+    if (user.summed) tip.hash.subtract(row.u32, row.hashWord);
+    else tip.rows += 1;
+    this.#bringUp(user);
+    finish(user, this.#active());
+    this.#hasher.hashInto(user, this.#active().items, user.row.u32, user.row.hashWord);
+    tip.hash.add(user.row.u32, user.row.hashWord);
+    user.summed = true;
+  }
+
+  #writes(rows: readonly UserRow[], itemChanges: Int32Array): StoreWrite[] {
+    const writes: StoreWrite[] = [];
+    const slab = new Uint8Array(rows.reduce((sum, user) => sum + (user.exists ? user.row.encodedLength : 0), 0));
+    let at = 0;
+    for (const user of rows) {
+      const key = rowKey(user.user);
+      if (user.exists) {
+        user.row.encodeInto(slab, at);
+        writes.push({ type: "put", key, value: slab.subarray(at, at + user.row.encodedLength) });
+        at += user.row.encodedLength;
+      } else {
+        writes.push({ type: "del", key });
+      }
+      if (user.tombstone) writes.push({ type: "put", key: tombstoneKey(user.user), value: encodeTombstone(user) });
+      writeBands(user, writes);
+    }
+    const { tip } = this;
+    const items = tip.contexts.length === 0 ? undefined : this.#active().items;
+    for (; items !== undefined && tip.items < items.size; tip.items++) writes.push({ type: "put", key: itemKey(tip.items), value: Buffer.from(items.id(tip.items), "utf8") });
+    if (rows.length > 0) writes.push({ type: "put", key: changeKey(tip.offset, tip.commit), value: encodeChanges({ users: rows.map((row) => row.user), items: itemChanges }) });
+    return writes;
+  }
+}
+
+/** Band keys of the blocks that changed since the row was last written. */
+function writeBands(user: UserRow, writes: StoreWrite[]): void {
+  const { row, bands } = user;
+  const has = user.exists && row.hasFingerprint;
+  for (let block = 0; block < 4; block++) {
+    const half = block < 2 ? row.fingerprintLo : row.fingerprintHi;
+    const bits = has ? (half >>> (block & 1 ? 16 : 0)) & 0xffff : -1;
+    const before = bands[block] as number;
+    if (bits === before) continue;
+    if (before >= 0) writes.push({ type: "del", key: bandKey(block, before, user.user) });
+    if (bits >= 0) writes.push({ type: "put", key: bandKey(block, bits, user.user), value: EMPTY });
+    bands[block] = bits;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+function encodeTombstone(user: UserRow): Uint8Array {
+  const bytes = Buffer.alloc(12);
+  bytes.writeUInt32LE(user.row.erasureEpoch, 0);
+  bytes.writeDoubleLE(user.row.erasedAt, 4);
+  return bytes;
+}
+
+export function decodeTombstone(value: Uint8Array): { epoch: number; erasedAt: EpochMs } {
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  return { epoch: view.getUint32(0, true), erasedAt: view.getFloat64(4, true) };
+}

@@ -1,0 +1,78 @@
+import { hash } from "node:crypto";
+import type { UserId } from "../schemas/ids.js";
+import type { KeyRange } from "../schemas/ports/key-value-store.js";
+
+/**
+ * All keys of a partition's store. Numbers are big endian, so that byte order is numeric order.
+ *
+ * | key | value |
+ * |---|---|
+ * | `b` block u8, 16 bits of the fingerprint u16, user | empty: the user's fingerprint has these bits in this block (0 = bits 15..0) |
+ * | `c` offset u64, commit u64 | what one commit changed (change-record.ts); trimmed by a snapshot |
+ * | `i` ordinal u32 | item id |
+ * | `m` | the partition's meta (partition-meta.ts) |
+ * | `n` chunk u32 | item counts of the last snapshot; chunk 0xffffffff is its head (item-counts.ts) |
+ * | `r` user | the row (schemas/row.ts) |
+ * | `t` first 16 bytes of SHA-256 of the user | tombstone of an erased user: erasure epoch u32, erased at f64. The id itself is gone |
+ *
+ * `m` lies before `r` with nothing of a fold between them but counts, so that one iteration sees a meta and its rows.
+ */
+const PREFIX = { band: 0x62, change: 0x63, item: 0x69, meta: 0x6d, counts: 0x6e, row: 0x72, tombstone: 0x74 } as const;
+
+export const META_KEY: Uint8Array = Uint8Array.of(PREFIX.meta);
+/** The meta, then all rows. */
+export const META_AND_ROWS: KeyRange = { gte: META_KEY, lt: Uint8Array.of(PREFIX.row + 1) };
+export const ITEMS: KeyRange = { gte: Uint8Array.of(PREFIX.item), lt: Uint8Array.of(PREFIX.item + 1) };
+export const CHANGES: KeyRange = { gte: Uint8Array.of(PREFIX.change), lt: Uint8Array.of(PREFIX.change + 1) };
+export const COUNTS: KeyRange = { gte: Uint8Array.of(PREFIX.counts), lt: Uint8Array.of(PREFIX.counts + 1) };
+/** Where the head of the counts' snapshot lies. */
+export const COUNTS_HEAD = 0xffffffff;
+
+function textKey(prefix: number, text: string): Buffer {
+  const key = Buffer.allocUnsafe(1 + Buffer.byteLength(text, "utf8"));
+  key[0] = prefix;
+  key.write(text, 1, "utf8");
+  return key;
+}
+
+function numberKey(prefix: number, number: number): Buffer {
+  const key = Buffer.allocUnsafe(5);
+  key[0] = prefix;
+  key.writeUInt32BE(number, 1);
+  return key;
+}
+
+export const rowKey = (user: UserId): Buffer => textKey(PREFIX.row, user);
+export const userOfRowKey = (key: Uint8Array): UserId => Buffer.from(key.buffer, key.byteOffset + 1, key.length - 1).toString("utf8") as UserId;
+export const isRowKey = (key: Uint8Array): boolean => key[0] === PREFIX.row;
+/** Rows of users after `user` in byte order; "" = all. */
+export const rowsAfter = (user: string): KeyRange => ({ gt: textKey(PREFIX.row, user), lt: Uint8Array.of(PREFIX.row + 1) });
+
+export const itemKey = (ordinal: number): Buffer => numberKey(PREFIX.item, ordinal);
+export const countsKey = (chunk: number): Buffer => numberKey(PREFIX.counts, chunk);
+export const numberOfKey = (key: Uint8Array): number => new DataView(key.buffer, key.byteOffset).getUint32(1);
+
+export const tombstoneKey = (user: UserId): Buffer => Buffer.from([PREFIX.tombstone, ...Buffer.from(hash("sha256", user, "hex").slice(0, 32), "hex")]);
+
+/** @param block 0..3, `bits` 16 of the fingerprint */
+export function bandKey(block: number, bits: number, user: UserId): Buffer {
+  const key = Buffer.allocUnsafe(4 + Buffer.byteLength(user, "utf8"));
+  key[0] = PREFIX.band;
+  key[1] = block;
+  key.writeUInt16BE(bits, 2);
+  key.write(user, 4, "utf8");
+  return key;
+}
+
+export function changeKey(offset: number, commit: number): Buffer {
+  const key = Buffer.allocUnsafe(17);
+  key[0] = PREFIX.change;
+  key.writeBigUInt64BE(BigInt(offset), 1);
+  key.writeBigUInt64BE(BigInt(commit), 9);
+  return key;
+}
+export const commitOfChangeKey = (key: Uint8Array): number => Number(new DataView(key.buffer, key.byteOffset).getBigUint64(9));
+/** Changes of commits that ended at `offset` or later. */
+export const changesFrom = (offset: number): KeyRange => ({ gte: changeKey(offset, 0), lt: Uint8Array.of(PREFIX.change + 1) });
+/** Changes of commits that ended before `offset`. */
+export const changesBefore = (offset: number): KeyRange => ({ gte: Uint8Array.of(PREFIX.change), lt: changeKey(offset, 0) });

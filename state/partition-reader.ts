@@ -1,0 +1,101 @@
+import { WEIGHT_ONE } from "../schemas/catalogue.js";
+import type { CatalogueNumber, Offset, Partition, UserId } from "../schemas/ids.js";
+import type { ProfileDetails, VerifyReport } from "../schemas/ports/admin.js";
+import type { KeyValueStore } from "../schemas/ports/key-value-store.js";
+import { FINGERPRINT_BITS } from "../schemas/row.js";
+import { decodeChanges } from "./change-record.js";
+import { finish } from "./derived-fields.js";
+import { migrateRow } from "./fold.js";
+import type { FoldContext } from "./fold-context.js";
+import type { FoldTip } from "./fold-records.js";
+import { ItemDeltas } from "./item-counts.js";
+import { changesFrom, META_AND_ROWS, rowKey, rowsAfter, userOfRowKey } from "./keys.js";
+import { readRow } from "./prepare-batch.js";
+import { type PublishedRows, publishRows } from "./publish-rows.js";
+import type { RowCache } from "./row-cache.js";
+import { formatFingerprint } from "./simhash.js";
+import type { UserRow } from "./user-row.js";
+import { verifyRows } from "./verify-rows.js";
+
+/** Most keywords of a kind that a profile shows. */
+const SHOWN_KEYWORDS = 64;
+
+interface ReaderParts {
+  readonly store: KeyValueStore;
+  readonly partition: Partition;
+  readonly tip: FoldTip;
+  readonly cache: RowCache;
+}
+
+/** The reading side of a partition. Rows that it reads from the store are copies of its own. */
+export class PartitionReader {
+  constructor(private readonly parts: ReaderParts) {}
+
+  async profile(user: UserId): Promise<ProfileDetails | undefined> {
+    const { store, cache, tip } = this.parts;
+    const known = cache.get(user);
+    if (known !== undefined) return known.exists ? this.#details(known) : undefined;
+    const bytes = await store.get(rowKey(user));
+    return bytes === undefined ? undefined : this.#details(readRow(user, bytes, tip.contexts));
+  }
+
+  async verify(): Promise<VerifyReport> {
+    return verifyRows(this.parts.store.iterate(META_AND_ROWS), this.parts.tip.contexts, `partition ${this.parts.partition}`);
+  }
+
+  async *scanRows(batchRows: number): AsyncGenerator<PublishedRows> {
+    let batch: UserRow[] = [];
+    for await (const [key, value] of this.parts.store.iterate(rowsAfter(""))) {
+      batch.push(this.#asActive(readRow(userOfRowKey(key), value, this.parts.tip.contexts)));
+      if (batch.length < batchRows) continue;
+      yield publishRows(batch, this.#active());
+      batch = [];
+    }
+    if (batch.length > 0) yield publishRows(batch, this.#active());
+  }
+
+  async *changedSince(offset: Offset, batchRows: number): AsyncGenerator<PublishedRows> {
+    const users = new Set<UserId>();
+    for await (const [, value] of this.parts.store.iterate(changesFrom(offset))) for (const user of decodeChanges(value).users) users.add(user);
+    const ids = [...users];
+    for (let from = 0; from < ids.length; from += batchRows) {
+      const some = ids.slice(from, from + batchRows);
+      const values = await this.parts.store.getMany(some.map(rowKey));
+      const gone = some.filter((_, i) => values[i] === undefined);
+      const rows = some.flatMap((user, i) => (values[i] === undefined ? [] : [this.#asActive(readRow(user, values[i] as Uint8Array, this.parts.tip.contexts))]));
+      yield publishRows(rows, this.#active(), gone);
+    }
+  }
+
+  #active(): FoldContext | undefined {
+    return this.parts.tip.contexts.at(-1);
+  }
+
+  /** What migration will make of the row, without keeping it. */
+  #asActive(user: UserRow): UserRow {
+    const later = this.parts.tip.contexts.filter(({ activation }) => activation > user.row.activation);
+    if (later.length === 0) return user;
+    const nobody = new ItemDeltas();
+    for (const context of later) migrateRow(user, context, nobody);
+    finish(user, later.at(-1) as FoldContext);
+    return user;
+  }
+
+  #details(user: UserRow): ProfileDetails {
+    const row = user.row;
+    const context = this.parts.tip.contexts.find(({ activation }) => activation === row.activation) as FoldContext;
+    return {
+      user: user.user,
+      fingerprint: row.hasFingerprint ? formatFingerprint(row.fingerprintHi, row.fingerprintLo) : null,
+      events: row.events,
+      updatedAt: row.updatedAt,
+      partition: this.parts.partition,
+      offset: row.offset as Offset,
+      catalogue: row.catalogue as CatalogueNumber,
+      totalWeight: row.totalWeight / WEIGHT_ONE,
+      items: Array.from({ length: row.entryCount }, (_, i) => ({ item: context.items.id(row.entryItem(i)), weight: (user.effective[i] as number) / WEIGHT_ONE, ts: row.entryTs(i) })),
+      keywords: context.keywords.keywords(user, SHOWN_KEYWORDS).map(({ keyword, weight }) => ({ keyword, weight: weight / WEIGHT_ONE })),
+      accumulators: Array.from(row.f64.subarray(row.accumulatorsAt, row.accumulatorsAt + FINGERPRINT_BITS)),
+    };
+  }
+}

@@ -1,0 +1,263 @@
+import type { GenerationRef, ItemVectors } from "../schemas/catalogue.js";
+import { KindredError } from "../schemas/errors.js";
+import type { CatalogueNumber, EpochMs, ItemId, Offset, Partition, UserId } from "../schemas/ids.js";
+import type { PositionedRecord } from "../schemas/log-record.js";
+import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/ports/admin.js";
+import type { CatalogueStore } from "../schemas/ports/event-log.js";
+import type { FoldedBatch } from "../schemas/ports/folded-batch.js";
+import type { KeyValueStore, StoreWrite } from "../schemas/ports/key-value-store.js";
+import type { FoldContext } from "./fold-context.js";
+import { type FoldTip, RecordFolder } from "./fold-records.js";
+import { ItemCounts, ItemDeltas } from "./item-counts.js";
+import { changesBefore, META_KEY } from "./keys.js";
+import { openPartition } from "./open-partition.js";
+import { encodeMeta, type PartitionMeta } from "./partition-meta.js";
+import { PartitionReader } from "./partition-reader.js";
+import { BatchPreparer } from "./prepare-batch.js";
+import { type PublishedRows, publishRows } from "./publish-rows.js";
+import { RowCache } from "./row-cache.js";
+import { HashSum } from "./state-hash.js";
+import type { UserRow } from "./user-row.js";
+
+export interface PartitionStateOptions {
+  /** A store of this partition's own. It stays the caller's to close, after the last commit. */
+  readonly store: KeyValueStore;
+  readonly partition: Partition;
+  readonly catalogues: CatalogueStore;
+  /** Item vectors of a live generation. */
+  readonly itemVectors: (ref: GenerationRef) => ItemVectors;
+  /** Rows kept in memory beside those not yet written; default 20,000 (about 5 KB each when full, at the defaults). */
+  readonly cacheRows?: number;
+  /** Rows that one fold migrates in the background after an activation; default 256. */
+  readonly migrateRows?: number;
+  /** Whether each commit waits for the disk. Default false: the log is the truth, and what a power cut takes is folded again. */
+  readonly syncCommits?: boolean;
+}
+
+export interface ItemCount {
+  readonly item: ItemId;
+  /** Users of this partition whose profile holds the item. */
+  readonly users: number;
+  /** Events of this partition on the item. */
+  readonly events: number;
+}
+
+interface PendingCommit {
+  readonly batch: FoldedBatch;
+  readonly writes: readonly StoreWrite[];
+  readonly meta: PartitionMeta;
+  readonly touched: readonly UserRow[];
+  readonly itemChanges: Int32Array;
+}
+
+/** Most folded micro-batches that may wait to be committed. */
+const MAX_PENDING = 4;
+
+/**
+ * The rows of one partition: records folded in, one atomic batch a commit. Fold and commit alternate; the next fold may run
+ * while the last commit is being written. What fold needs is fetched first and may fail without harm (the same records can be
+ * folded again); folding itself is synchronous. After a failed commit the object is of no more use: open the store again.
+ */
+export class PartitionState {
+  readonly partition: Partition;
+  readonly #options: PartitionStateOptions;
+  readonly #tip: FoldTip;
+  readonly #cache: RowCache;
+  readonly #counts: ItemCounts;
+  readonly #folder: RecordFolder;
+  readonly #preparer: BatchPreparer;
+  readonly #reader: PartitionReader;
+  readonly #pending: PendingCommit[] = [];
+  #committed: PartitionMeta;
+  #changesFrom: number;
+  #writing: Promise<void> = Promise.resolve();
+  #folding = false;
+  #failure: unknown;
+
+  private constructor(options: PartitionStateOptions, opened: Awaited<ReturnType<typeof openPartition>>) {
+    this.partition = options.partition;
+    this.#options = options;
+    this.#committed = opened.meta;
+    this.#counts = opened.counts;
+    this.#changesFrom = opened.changesFrom;
+    this.#tip = { ...opened.meta, contexts: opened.contexts, hash: HashSum.parse(opened.meta.hash) };
+    this.#cache = new RowCache(options.cacheRows ?? 20_000);
+    this.#folder = new RecordFolder(this.#tip, new ItemDeltas());
+    const makeContext = opened.makeContext;
+    this.#preparer = new BatchPreparer({ store: options.store, tip: this.#tip, cache: this.#cache, makeContext, migrateRows: options.migrateRows ?? 256 });
+    this.#reader = new PartitionReader({ store: options.store, partition: options.partition, tip: this.#tip, cache: this.#cache });
+  }
+
+  /** @throws KindredError STATE_CORRUPT, DIRECTORY_NEWER, UNKNOWN_CATALOGUE (rows are of a catalogue that is not stored) */
+  static async open(options: PartitionStateOptions): Promise<PartitionState> {
+    return new PartitionState(options, await openPartition(options));
+  }
+
+  /** Committed up to here: where to read on after opening. */
+  get appliedOffset(): Offset {
+    return this.#committed.offset as Offset;
+  }
+
+  /** Newest event time committed. */
+  get eventTime(): EpochMs {
+    return this.#committed.eventTime;
+  }
+
+  /** The catalogue of the newest fold; 0 before the first activation. */
+  get activeCatalogue(): CatalogueNumber | 0 {
+    return this.#active()?.catalogue.number ?? 0;
+  }
+
+  /** Whether rows still wait to be recomputed for the active catalogue: folding nothing carries that on. */
+  get migrating(): boolean {
+    return this.#tip.migratedTo !== null;
+  }
+
+  /** Rows in memory, for the gauge. */
+  get cachedRows(): number {
+    return this.#cache.size;
+  }
+
+  /** Different items met by this partition, for the gauge. */
+  get knownItems(): number {
+    return this.#tip.items;
+  }
+
+  /**
+   * Folds records in the order of the log; those at or below the applied offset are skipped. While `migrating`, also recomputes
+   * some rows of earlier catalogues, which are then among the batch's rows. `endOffset` may lie beyond the last record.
+   * @throws KindredError UNKNOWN_CATALOGUE (an activation of a catalogue that is not stored, or an event before any activation),
+   * STATE_CORRUPT, STORAGE_FAILED: nothing was folded; INVALID_ARGUMENT (called while folding, or too many uncommitted)
+   */
+  async fold(records: readonly PositionedRecord[], endOffset: Offset): Promise<FoldedBatch> {
+    this.#check();
+    if (this.#folding || this.#pending.length >= MAX_PENDING)
+      throw new KindredError("INVALID_ARGUMENT", this.#folding ? "one fold at a time" : "commit what was folded before folding more");
+    this.#folding = true;
+    try {
+      const prepared = await this.#preparer.prepare(records, endOffset);
+      this.#check();
+      try {
+        const result = this.#folder.fold(prepared);
+        for (const row of result.touched) this.#cache.pin(row, this.#tip.commit);
+        return this.#seal(result, prepared.skipped);
+      } catch (error) {
+        this.#failure = error;
+        throw error;
+      }
+    } finally {
+      this.#folding = false;
+    }
+  }
+
+  /** Writes a folded micro-batch: rows, keys, position and hash in one atomic batch. In the order of folding. @throws KindredError STORAGE_FAILED */
+  async commit(folded: FoldedBatch): Promise<void> {
+    this.#check();
+    const pending = this.#pending.find(({ batch }) => batch === folded);
+    if (pending === undefined) throw new KindredError("INVALID_ARGUMENT", "this micro-batch was not folded here, or was committed before");
+    const written = this.#writing.then(() => this.#write(pending));
+    this.#writing = written.catch(() => undefined);
+    await written;
+  }
+
+  /** As of the last commit. */
+  summary(): StateSummary {
+    const { hash, rows, offset } = this.#committed;
+    return { hash, rows, position: new Map([[this.partition, offset as Offset]]), catalogue: this.#committed.activations.at(-1)?.catalogue ?? 0, migrating: this.#committed.migratedTo !== null };
+  }
+
+  /** Counts of every item of this partition, as of the last commit. */
+  *itemCounts(): Iterable<ItemCount> {
+    const items = this.#active()?.items;
+    if (items === undefined) return;
+    for (let ordinal = 0; ordinal < this.#committed.items; ordinal++) yield { item: items.id(ordinal), users: this.#counts.users(ordinal), events: this.#counts.events(ordinal) };
+  }
+
+  /**
+   * Stores the item counts, on the disk before it resolves (with all commits before), and drops the change records of
+   * commits that ended before `keepFrom`: the position of the oldest shard set that may be reopened.
+   */
+  async snapshot(keepFrom: Offset): Promise<void> {
+    this.#check();
+    const changesFrom = Math.max(this.#changesFrom, Math.min(keepFrom, this.#committed.offset));
+    const writes = this.#counts.snapshot(this.#committed.items, { commit: this.#committed.commit, changesFrom });
+    await this.#options.store.batch(writes, { sync: true });
+    this.#changesFrom = changesFrom;
+    await this.#options.store.clear(changesBefore(changesFrom));
+  }
+
+  /** A whole profile; undefined for an unknown user. */
+  async profile(user: UserId): Promise<ProfileDetails | undefined> {
+    this.#check();
+    return this.#reader.profile(user);
+  }
+
+  /** Recomputes hashes and derived fields of every row from its profile, streaming: a consistent view as of the call. */
+  async verify(): Promise<VerifyReport> {
+    this.#check();
+    return this.#reader.verify();
+  }
+
+  /** All rows of the last commit, in batches, as the active catalogue gives them (those not yet migrated are recomputed on the way). */
+  scanRows(batchRows = 512): AsyncIterable<PublishedRows> {
+    this.#check();
+    return this.#reader.scanRows(batchRows);
+  }
+
+  /**
+   * Rows that changed in commits that ended at `offset` or later, as they are now; users erased since are named.
+   * Undefined when the change records of that time were dropped: scan all rows instead.
+   */
+  changedSince(offset: Offset, batchRows = 512): AsyncIterable<PublishedRows> | undefined {
+    this.#check();
+    return offset < this.#changesFrom ? undefined : this.#reader.changedSince(offset, batchRows);
+  }
+
+  #active(): FoldContext | undefined {
+    return this.#tip.contexts.at(-1);
+  }
+
+  #seal(result: ReturnType<RecordFolder["fold"]>, skipped: number): FoldedBatch {
+    const tip = this.#tip;
+    const meta: PartitionMeta = {
+      offset: tip.offset,
+      eventTime: tip.eventTime,
+      activations: tip.contexts.map(({ activation, catalogue }) => ({ activation, catalogue: catalogue.number })),
+      migratedTo: tip.migratedTo,
+      hash: tip.hash.toString(),
+      rows: tip.rows,
+      tombstones: tip.tombstones,
+      items: tip.items,
+      commit: tip.commit,
+    };
+    const batch: FoldedBatch = {
+      partition: this.partition,
+      endOffset: tip.offset as Offset,
+      eventTime: tip.eventTime,
+      ...publishRows(result.touched, this.#active()),
+      counts: { folded: result.folded, duplicates: result.duplicates, erased: result.erased, skipped },
+    };
+    this.#pending.push({ batch, writes: [...result.writes, { type: "put", key: META_KEY, value: encodeMeta(meta) }], meta, touched: result.touched, itemChanges: result.itemChanges });
+    return batch;
+  }
+
+  async #write(pending: PendingCommit): Promise<void> {
+    this.#check();
+    if (this.#pending[0] !== pending) throw new KindredError("INVALID_ARGUMENT", "micro-batches are committed in the order they were folded");
+    try {
+      await this.#options.store.batch(pending.writes, { sync: this.#options.syncCommits ?? false });
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+    this.#pending.shift();
+    this.#committed = pending.meta;
+    this.#counts.apply(pending.itemChanges);
+    this.#cache.unpin(pending.touched, pending.meta.commit);
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined)
+      throw new KindredError("STORAGE_FAILED", "an earlier batch could not be written; the state has to be opened again", `partition ${this.partition}`, { cause: this.#failure });
+  }
+}

@@ -1,0 +1,44 @@
+import { WEIGHT_ONE } from "../schemas/catalogue.js";
+import type { ItemId, Offset, UserId } from "../schemas/ids.js";
+import type { FoldedBatch } from "../schemas/ports/folded-batch.js";
+import type { PublishedRow } from "../schemas/ports/read-model.js";
+import type { FoldContext } from "./fold-context.js";
+import type { UserRow } from "./user-row.js";
+
+/** Rows and their pooled vectors, as the read model takes them. */
+export type PublishedRows = Pick<FoldedBatch, "rows" | "erased" | "vectors">;
+
+/** Rows of the context's activation, brought up to date, as readers see them; users who do not exist (any more) go under `erased`. */
+export function publishRows(users: readonly UserRow[], context: FoldContext | undefined, gone: readonly UserId[] = []): PublishedRows {
+  const live = users.filter((user) => user.exists);
+  const erased = [...gone, ...users.filter((user) => !user.exists).map((user) => user.user)];
+  if (context === undefined) return { rows: [], erased, vectors: [] };
+  const vectors = context.pools.map((pool, g) => {
+    const values = new Float32Array(live.length * pool.dims);
+    live.forEach((user, i) => pool.writeMean(user.row.f64, user.row.sumsAt[g] as number, user.row.totalWeight, values, i * pool.dims));
+    return { generation: pool.generation, dims: pool.dims, values };
+  });
+  return { rows: live.map((user) => publishRow(user, context)), erased, vectors };
+}
+
+function publishRow(user: UserRow, context: FoldContext): PublishedRow {
+  const row = user.row;
+  const count = row.entryCount;
+  const items = new Array<ItemId>(count);
+  const weights = new Float32Array(count);
+  for (let i = 0; i < count; i++) {
+    items[i] = context.items.id(row.entryItem(i));
+    weights[i] = (user.effective[i] as number) / WEIGHT_ONE;
+  }
+  return {
+    user: user.user,
+    fingerprintHi: row.fingerprintHi,
+    fingerprintLo: row.fingerprintLo,
+    hasFingerprint: row.hasFingerprint,
+    events: row.events,
+    updatedAt: row.updatedAt,
+    offset: row.offset as Offset,
+    items,
+    weights,
+  };
+}

@@ -1,0 +1,212 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Catalogue } from "../../schemas/catalogue.js";
+import type { ItemId, Offset, UserId } from "../../schemas/ids.js";
+import type { LogRecord, PositionedRecord } from "../../schemas/log-record.js";
+import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
+import type { StoreWrite } from "../../schemas/ports/key-value-store.js";
+import { MemoryStore } from "../../state/memory-store.js";
+import { HashSum } from "../../state/state-hash.js";
+import { activate, catalogueOf, erase, event, positioned, TestPartition } from "./fold-fixture.js";
+
+const TAGGED = Array.from({ length: 12 }, (_, i) => ({ item: `i${i}` as ItemId, type: "song", tags: [`t${i % 4}`, `t${i % 3}`], creators: [`c${i % 5}`] }));
+const CATALOGUES: Catalogue[] = [
+  catalogueOf(1, { profileItems: 8, idempotencyRing: 6 }),
+  catalogueOf(2, { profileItems: 10, idempotencyRing: 3, gridDays: 3, halfLifeDays: 10, keywords: { weights: {}, top: { tags: 2, creators: 1, items: 0 } } }, TAGGED, 16),
+  catalogueOf(3, { profileItems: 9, halfLifeDays: null, keywords: { weights: { items: 1, tags: 0.3 }, top: { tags: 0, creators: 0, items: 0 } } }, TAGGED),
+];
+
+const anEvent = fc
+  .record({ user: fc.integer({ min: 0, max: 4 }), item: fc.integer({ min: 0, max: 15 }), day: fc.integer({ min: 0, max: 400 }), action: fc.constantFrom("like", "play", "skip", "dislike", "unknown"), id: fc.option(fc.integer({ min: 0, max: 9 }), { nil: undefined }), value: fc.option(fc.double({ min: 0, max: 1e6, noNaN: true }), { nil: undefined }) })
+  .map(({ user, item, day, action, id, value }) => event(`u${user}`, `i${item}`, day, { action, ...(id !== undefined && { id: `e${id}` }), ...(value !== undefined && { value }) }));
+const anErasure = fc.record({ user: fc.integer({ min: 0, max: 4 }), day: fc.integer({ min: 0, max: 400 }) }).map(({ user, day }) => erase(`u${user}`, day));
+const anActivation = fc.integer({ min: 1, max: 3 }).map(activate);
+const aLog = fc
+  .array(fc.oneof({ weight: 40, arbitrary: anEvent }, { weight: 2, arbitrary: anErasure }, { weight: 1, arbitrary: anActivation }), { minLength: 1, maxLength: 120 })
+  .map((records) => positioned([activate(1), ...records] as LogRecord[]));
+
+async function straight(log: readonly PositionedRecord[], batchSize = log.length): Promise<TestPartition> {
+  const partition = await TestPartition.open(CATALOGUES);
+  await partition.run(log, batchSize);
+  await partition.migrate();
+  return partition;
+}
+
+describe("PartitionState", () => {
+  it("gives the same hash however the log is cut, restarted, crashed, cached and migrated", async () => {
+    const steps = fc.array(fc.record({ take: fc.integer({ min: 0, max: 30 }), then: fc.constantFrom("commit", "commit", "restart", "crash", "overlap") }), { minLength: 1, maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(aLog, steps, fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 3 }), async (log, plan, cacheRows, migrateRows) => {
+        const expected = await straight(log);
+        const partition = await TestPartition.open(CATALOGUES, { cacheRows, migrateRows });
+        let pending: Promise<void> = Promise.resolve();
+        let folded = 0;
+        for (const { take, then } of plan) {
+          const batch: FoldedBatch = await partition.state.fold(log.slice(folded, folded + take), (log[Math.min(log.length, folded + take) - 1]?.offset ?? 0) as Offset);
+          if (then === "crash") {
+            await pending;
+            await partition.reopen();
+            folded = partition.state.appliedOffset;
+            continue;
+          }
+          folded = Math.min(log.length, folded + take);
+          pending = partition.state.commit(batch);
+          if (then !== "overlap") await pending;
+          if (then === "restart") await partition.reopen();
+        }
+        await pending;
+        await partition.run(log, 7);
+        await partition.migrate();
+        expect(partition.hash).toBe(expected.hash);
+        expect(partition.state.summary()).toEqual(expected.state.summary());
+        expect([...partition.state.itemCounts()].sort(byItem)).toEqual([...expected.state.itemCounts()].sort(byItem));
+      }),
+      { numRuns: 150 },
+    );
+  }, 60_000);
+
+  it("holds only what its profiles say, and hashes that add up to the stored one", async () => {
+    await fc.assert(
+      fc.asyncProperty(aLog, fc.integer({ min: 1, max: 40 }), async (log, batchSize) => {
+        const partition = await TestPartition.open(CATALOGUES, { cacheRows: 2, migrateRows: 2 });
+        await partition.run(log, batchSize);
+        const report = await partition.state.verify();
+        expect(report.faults).toEqual([]);
+        expect(report.recomputedHash).toBe(report.storedHash);
+        expect(report.storedHash).toBe(partition.hash);
+        expect(report.rows).toBe(partition.state.summary().rows);
+      }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+
+  it("adds up over partitions: each user in one of two gives the hash of all in one", async () => {
+    await fc.assert(
+      fc.asyncProperty(aLog, fc.integer({ min: 0, max: 31 }), async (log, mask) => {
+        const whole = await straight(log);
+        const isFirst = (user: string): boolean => ((mask >> Number(user.slice(1))) & 1) === 1;
+        const of = (first: boolean): LogRecord[] => log.map(({ record }) => record).filter((record) => record.kind === "activate" || isFirst(record.kind === "event" ? record.event.user : record.user) === first);
+        const parts = [await straight(positioned(of(true)), 5), await straight(positioned(of(false)), 11)];
+        expect(HashSum.total(parts.map((part) => part.hash))).toBe(whole.hash);
+        expect(parts.reduce((sum, part) => sum + part.state.summary().rows, 0)).toBe(whole.state.summary().rows);
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+
+  it("publishes by scanning and by changes what it published when folding", async () => {
+    await fc.assert(
+      fc.asyncProperty(aLog, fc.integer({ min: 1, max: 40 }), fc.nat(100), async (log, batchSize, since) => {
+        const partition = await TestPartition.open(CATALOGUES, { cacheRows: 3, migrateRows: 2 });
+        const model = new Map<string, unknown>();
+        const old = new Map<string, unknown>();
+        const take = (into: Map<string, unknown>, batch: Pick<FoldedBatch, "rows" | "erased" | "vectors">): void => {
+          for (const user of batch.erased) into.delete(user);
+          batch.rows.forEach((row, i) => into.set(row.user, { row, vectors: batch.vectors.map(({ generation, dims, values }) => [generation, [...values.subarray(i * dims, (i + 1) * dims)]]) }));
+        };
+        const at = Math.min(since, log.length);
+        const fold = async (records: readonly PositionedRecord[], into: Map<string, unknown>[]): Promise<void> => {
+          const batch = await partition.state.fold(records, (records.at(-1)?.offset ?? partition.state.appliedOffset) as Offset);
+          await partition.state.commit(batch);
+          for (const one of into) take(one, batch);
+        };
+        for (let i = 0; i < at; i += batchSize) await fold(log.slice(i, Math.min(at, i + batchSize)), [model, old]);
+        for (let i = at; i < log.length; i += batchSize) await fold(log.slice(i, i + batchSize), [model]);
+        while (partition.state.migrating) await fold([], [model]);
+        const scanned = new Map<string, unknown>();
+        for await (const batch of partition.state.scanRows(2)) take(scanned, batch);
+        expect(sorted(scanned)).toEqual(sorted(model));
+        const changes = partition.state.changedSince(at as Offset, 2);
+        if (changes === undefined) throw new Error("nothing was trimmed");
+        for await (const batch of changes) take(old, batch);
+        expect(sorted(old)).toEqual(sorted(model));
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+
+  it("counts duplicates, events from before an erasure and records it has already applied", async () => {
+    const partition = await TestPartition.open(CATALOGUES);
+    const log = positioned([activate(1), event("u", "a", 10, { id: "x" }), event("u", "b", 11, { id: "x" }), erase("u", 12), event("u", "a", 12), event("u", "a", 13, { id: "x" }), event("v", "a", 1)]);
+    const first = await partition.state.fold(log, 7 as Offset);
+    expect(first.counts).toEqual({ folded: 3, duplicates: 1, erased: 1, skipped: 0 });
+    await partition.state.commit(first);
+    const again = await partition.state.fold(log, 7 as Offset);
+    expect(again.counts).toEqual({ folded: 0, duplicates: 0, erased: 0, skipped: 7 });
+    expect(again.rows).toEqual([]);
+    expect(partition.state.summary()).toMatchObject({ rows: 2, catalogue: 1, migrating: false });
+    expect(await partition.state.profile("u" as UserId)).toMatchObject({ events: 1, items: [{ item: "a", weight: 3 }] });
+  });
+
+  it("leaves no row, band or id of an erased user, and drops replayed events after a restart", async () => {
+    const store = new MemoryStore();
+    const partition = await TestPartition.open(CATALOGUES, { store });
+    await partition.run(positioned([activate(1), event("somebody", "a", 10), event("somebody", "b", 10), erase("somebody", 20)]));
+    await partition.state.snapshot(4 as Offset);
+    expect(partition.state.summary()).toMatchObject({ rows: 0, hash: "0".repeat(32) });
+    const holding: string[] = [];
+    for await (const [key, value] of store.iterate({})) if (Buffer.concat([key, value]).includes("somebody")) holding.push(Buffer.from(key).toString("latin1", 0, 1));
+    // The change record of the erasure itself remains until the next shard set: readers have to hear of it.
+    expect(holding).toEqual(["c"]);
+    await partition.reopen();
+    const batch = await partition.state.fold([{ offset: 5 as Offset, record: event("somebody", "a", 20) }], 5 as Offset);
+    expect(batch.counts.erased).toBe(1);
+    expect(batch.rows).toEqual([]);
+    expect(await partition.state.profile("somebody" as UserId)).toBeUndefined();
+  });
+
+  it("cannot fold before a catalogue is active, nor activate one that is not stored; nothing is lost by either", async () => {
+    const partition = await TestPartition.open(CATALOGUES);
+    await expect(partition.state.fold(positioned([event("u", "a", 1)]), 1 as Offset)).rejects.toMatchObject({ code: "UNKNOWN_CATALOGUE" });
+    const log = positioned([activate(1), event("u", "a", 1), activate(9), event("u", "b", 1)]);
+    await expect(partition.state.fold(log, 4 as Offset)).rejects.toMatchObject({ code: "UNKNOWN_CATALOGUE" });
+    await partition.catalogues.put(catalogueOf(9));
+    await partition.run(log);
+    await partition.migrate();
+    expect(partition.state.summary()).toMatchObject({ rows: 1, catalogue: 9 });
+  });
+
+  it("is of no more use after a failed commit, and right again when opened anew", async () => {
+    class FailingStore extends MemoryStore {
+      failing = false;
+      override async batch(writes: readonly StoreWrite[]): Promise<void> {
+        if (this.failing) throw new Error("no space left");
+        return super.batch(writes);
+      }
+    }
+    const store = new FailingStore();
+    const log = positioned([activate(1), event("u", "a", 1), event("u", "b", 2), event("v", "c", 3)]);
+    const partition = await TestPartition.open(CATALOGUES, { store });
+    await partition.run(log.slice(0, 2));
+    const folded = await partition.state.fold(log.slice(2), 4 as Offset);
+    store.failing = true;
+    await expect(partition.state.commit(folded)).rejects.toThrow("no space left");
+    store.failing = false;
+    await expect(partition.state.commit(folded)).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+    await expect(partition.state.fold([], 4 as Offset)).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+    await partition.reopen();
+    expect(partition.state.appliedOffset).toBe(2);
+    await partition.run(log);
+    expect(partition.hash).toBe((await straight(log)).hash);
+  });
+
+  it("keeps item counts over a snapshot, trims changes and says when it cannot tell what changed", async () => {
+    const partition = await TestPartition.open(CATALOGUES);
+    const log = positioned([activate(1), event("u", "a", 1), event("v", "a", 1), event("v", "a", 2), event("v", "b", 2), erase("u", 3), event("w", "b", 3)]);
+    await partition.run(log.slice(0, 4), 1);
+    await partition.state.snapshot(4 as Offset);
+    await partition.run(log.slice(4), 1);
+    await partition.reopen();
+    expect([...partition.state.itemCounts()]).toEqual([
+      { item: "a", users: 1, events: 3 },
+      { item: "b", users: 2, events: 2 },
+    ]);
+    expect(partition.state.changedSince(3 as Offset)).toBeUndefined();
+    const changed: string[] = [];
+    for await (const batch of partition.state.changedSince(4 as Offset) ?? []) changed.push(...batch.rows.map((row) => row.user), ...batch.erased.map((user) => `-${user}`));
+    expect(changed.sort()).toEqual(["-u", "v", "w"]);
+  });
+});
+
+const sorted = (map: Map<string, unknown>): unknown[] => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+const byItem = (a: { item: string }, b: { item: string }): number => (a.item < b.item ? -1 : 1);
