@@ -26,6 +26,8 @@ export interface SourceRecord {
   readonly bytes: Uint8Array | null;
   /** When the log took the record: freshness is measured from here. 0 = unknown. */
   readonly acceptedAt: EpochMs;
+  /** The log's bytes here fail their check (`bytes` is null): a dead letter. `through` = the last offset lost with them, >= `offset`. */
+  readonly damage?: { readonly message: string; readonly through: Offset };
 }
 
 export interface SourceBatch {
