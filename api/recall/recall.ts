@@ -43,8 +43,8 @@ export async function recall(parts: ResolvedParts, infos: ItemInfos, request: Re
   const began = performance.now();
   const { scenario, ask, asker } = request;
   const { step, found } = await firstFound(scenario.ladder, ask);
-  const results = found === null ? [] : toResults(found, ask, infos);
-  if (request.explain && found !== null) await explainInto(results, found, parts, infos, ask);
+  const plain = found === null ? [] : toResults(found, ask, infos);
+  const results = request.explain && found !== null ? await explainAll(plain, found, parts, infos, ask) : plain;
   const now = performance.now();
   parts.metrics.observeRecall(scenario.name, (now - began) / 1000);
   return {
@@ -83,7 +83,7 @@ function toResults(found: Found, { readModel }: Ask, infos: ItemInfos): Result[]
   return readModel.itemIds(ordinals).map((id, i) => ({ id, type: infos.typeOf(id, info[i]!), score: scores[i]!, sources: source(i) }));
 }
 
-async function explainInto(results: Result[], found: Found, parts: ResolvedParts, infos: ItemInfos, ask: Ask): Promise<void> {
+async function explainAll(results: readonly Result[], found: Found, parts: ResolvedParts, infos: ItemInfos, ask: Ask): Promise<readonly Result[]> {
   const jsonOf = (item: ItemId) => ask.readModel.item(item)?.infoJson ?? null;
   const explained = await EXPLAINERS[found.method]({
     ask,
@@ -94,20 +94,16 @@ async function explainInto(results: Result[], found: Found, parts: ResolvedParts
     titleOf: (item) => infos.of(jsonOf(item)).title,
     typeOf: (item) => infos.typeOf(item, jsonOf(item)),
   });
-  results.forEach((result, i) => {
+  const answered = results.map((result, i): Result => {
     const { explanation, score } = explained[i]!;
-    result.explanation = explanation;
-    if (score !== undefined) {
-      result.score = score;
-      result.sources[0]!.score = score;
-    }
+    const moved = score === undefined ? {} : { score, sources: [{ ...result.sources[0]!, score }] };
+    return { ...result, ...moved, explanation };
   });
-  if (explained.some(({ score }) => score !== undefined)) rankAnew(results);
+  return explained.some(({ score }) => score !== undefined) ? rankAnew(answered) : answered;
 }
 
-function rankAnew(results: Result[]): void {
-  results.sort((a, b) => b.score - a.score);
-  results.forEach((result, i) => {
-    result.sources[0]!.rank = i + 1;
-  });
+/** Scores of now, of vectors that moved since the search: who is not alike any more is not answered. */
+function rankAnew(results: readonly Result[]): readonly Result[] {
+  const alike = results.filter(({ score }) => score > 0).sort((a, b) => b.score - a.score);
+  return alike.map((result, i) => ({ ...result, sources: [{ ...result.sources[0]!, rank: i + 1 }] }));
 }
