@@ -37,6 +37,7 @@ export const ERRORS = {
   RECORD_UNREADABLE: { status: 500, canRetry: false, title: "A record of the log could not be decoded" },
   // State of the service
   OVERLOADED: { status: 503, canRetry: true, title: "More work is waiting than may be taken on; try again later" },
+  OUT_OF_MEMORY: { status: 503, canRetry: true, title: "There is not enough memory for this" },
   NOT_READY: { status: 503, canRetry: true, title: "The service is starting or stopping" },
   STORAGE_FAILED: { status: 503, canRetry: true, title: "The event could not be made durable; nothing was acknowledged" },
   INTERNAL: { status: 500, canRetry: false, title: "An internal error; the log of the server has the details" },

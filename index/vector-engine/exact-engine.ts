@@ -59,7 +59,10 @@ export class ExactEngine implements VectorEngine {
     const exclude = new Set(options.exclude);
     const allow = options.allow && new Set(options.allow);
     const found: { ordinal: number; score: number }[] = [];
-    const scale = this.metric === "cosine" ? 1 / Math.max(Math.sqrt(dot(query, query)), Number.MIN_VALUE) : 1;
+    const length = Math.sqrt(dot(query, query));
+    // A query of zeros has no direction, and finds nothing.
+    if (length === 0) return { ordinals: new Uint32Array(0), scores: new Float32Array(0), degraded: false };
+    const scale = this.metric === "cosine" ? 1 / length : 1;
     for (const [ordinal, vector] of this.#vectors) {
       if (exclude.has(ordinal) || allow?.has(ordinal) === false) continue;
       found.push({ ordinal, score: Math.fround(dot(query, vector) * scale) });

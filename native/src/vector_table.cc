@@ -50,11 +50,11 @@ VectorTable::~VectorTable() {
   munmap(slots_, slot_chunks_limit_ * sizeof(*slots_));
 }
 
-void VectorTable::Reserve(const uint32_t* ordinals, uint32_t count) {
+void VectorTable::Reserve(const uint32_t* ordinals, uint32_t count, bool leaps) {
   if (count == 0) return;
   const uint32_t highest = *std::max_element(ordinals, ordinals + count);
   const uint64_t limit = 2ull * limit_.load(std::memory_order_relaxed) + kOrdinalLeap;
-  if (highest >= kMaxOrdinals || highest >= limit)
+  if (highest >= kMaxOrdinals - 1 || (highest >= limit && !leaps))
     RefuseArgument("ordinal " + std::to_string(highest) + " leaps too far: the next ones are below " + std::to_string(limit));
   Reclaim();
   for (uint32_t i = 0; i < count; i++) {

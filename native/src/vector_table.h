@@ -20,7 +20,7 @@ class VectorTable {
   // Ordinals are below this.
   static constexpr uint32_t kMaxOrdinals = 1u << 31;
   // An ordinal may be at most this far above twice the highest so far: a mistaken one must not cost gigabytes.
-  static constexpr uint64_t kOrdinalLeap = 1u << 20;
+  static constexpr uint64_t kOrdinalLeap = 1u << 24;
 
   VectorTable(uint32_t dims, Storage storage, EpochDomain& epochs);
   ~VectorTable();
@@ -60,7 +60,8 @@ class VectorTable {
   // ---- the writer ----
 
   // Makes room for a batch, so that what follows cannot fail in the middle. Throws IndexError or std::bad_alloc.
-  void Reserve(const uint32_t* ordinals, uint32_t count);
+  // `leaps`: ordinals may lie as high as they like.
+  void Reserve(const uint32_t* ordinals, uint32_t count, bool leaps = false);
   // `vector` has padded_dims() floats. Returns whether the ordinal had one before. Room was reserved.
   bool Put(uint32_t ordinal, const float* vector) noexcept;
   bool Remove(uint32_t ordinal);

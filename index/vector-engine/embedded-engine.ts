@@ -1,0 +1,168 @@
+import { attachVectorIndex, createVectorIndex, type NativeIndexStats, type NativeSearchResult, type NativeVectorIndex } from "../../native/vector-index.js";
+import { KindredError } from "../../schemas/errors.js";
+import type { Generation } from "../../schemas/ids.js";
+import type { Metric, SearchOptions, SearchResult, VectorBatch, VectorEngine } from "../../schemas/ports/read-model.js";
+import { translated, translatedAsync } from "./native-errors.js";
+import { checkBatch, checkDims, checkOptions, checkQuery, MAX_EF } from "./search-arguments.js";
+import { type BuildSettings, StagedShard } from "./staged-shard.js";
+
+export interface EmbeddedEngineSettings {
+  /** 1..4096 */
+  readonly dims: number;
+  readonly metric: Metric;
+  readonly generation: Generation;
+  /** 1..255, by a hash of the ordinal; 1 by default. Each has a graph of its own, and a swap needs the memory of one. */
+  readonly shards?: number;
+  /** How vectors are kept; float32 by default. float16 halves the memory, scores then hold for the rounded vectors. */
+  readonly storage?: "float32" | "float16";
+  /** Who moves below this cosine to the vector in the graph is scanned exactly until the next build. .9 by default. */
+  readonly driftCosine?: number;
+  /** Default breadth of the walk, 1..10,000; 128 by default. */
+  readonly ef?: number;
+  /** Below so many rows for each unit of ef all are scanned exactly: as fast there. 100 by default, 0 for never. */
+  readonly scanRowsPerEf?: number;
+}
+
+/**
+ * The engine of a single machine: vectors in the addon's process-wide memory, replaced in place, under graphs that only
+ * navigate. Searches run on libuv's pool and never wait for upserts or swaps. One engine is created, others attach to it
+ * by handle from any worker thread; the memory goes when the last of them was closed.
+ * What changes it (upsert, remove, publishing) comes from one thread by convention, and is safe from several.
+ */
+export class EmbeddedEngine implements VectorEngine {
+  readonly dims: number;
+  readonly metric: Metric;
+  readonly generation: Generation;
+  readonly shards: number;
+  /** For `attach` in another thread, while this engine is open. */
+  readonly handle: number;
+  readonly #index: NativeVectorIndex;
+  #closed = false;
+
+  private constructor(index: NativeVectorIndex) {
+    const { dims, metric, generation, shards } = index.options;
+    this.dims = dims;
+    this.metric = metric;
+    this.generation = generation as Generation;
+    this.shards = shards;
+    this.handle = index.handle;
+    this.#index = index;
+  }
+
+  /** @throws KindredError INVALID_ARGUMENT, ADDON_MISSING */
+  static create(settings: EmbeddedEngineSettings): EmbeddedEngine {
+    checkDims(settings.dims);
+    const { shards = 1, storage = "float32", driftCosine = 0.9, ef = 128, scanRowsPerEf = 100 } = settings;
+    return translated(() => new EmbeddedEngine(createVectorIndex({ ...settings, shards, storage, driftCosine, ef, scanRowsPerEf })));
+  }
+
+  /** @throws KindredError INVALID_ARGUMENT where no engine of this process is open with the handle */
+  static attach(handle: number): EmbeddedEngine {
+    return translated(() => new EmbeddedEngine(attachVectorIndex(handle)));
+  }
+
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** Breadth of walks that name none. Shared by all who are attached. */
+  get ef(): number {
+    return translated(() => this.#index.defaultEf);
+  }
+
+  set ef(ef: number) {
+    if (!Number.isInteger(ef) || ef < 1 || ef > MAX_EF) throw new KindredError("INVALID_ARGUMENT", `ef is an integer from 1 to ${MAX_EF}, not ${ef}`, "ef");
+    translated(() => {
+      this.#index.defaultEf = ef;
+    });
+  }
+
+  upsert(batch: VectorBatch): void {
+    checkBatch(batch, this.dims);
+    translated(() => this.#index.upsert(batch.ordinals, batch.vectors));
+  }
+
+  remove(ordinals: Uint32Array): void {
+    translated(() => this.#index.remove(ordinals));
+  }
+
+  vector(ordinal: number): Float32Array | undefined {
+    return translated(() => this.#index.vector(ordinal));
+  }
+
+  search(query: Float32Array, options: SearchOptions): Promise<SearchResult> {
+    return this.#search(query, options, false);
+  }
+
+  searchFrom(ordinal: number, options: SearchOptions): Promise<SearchResult> {
+    return this.#search(ordinal, options, false);
+  }
+
+  searchExact(query: Float32Array, options: SearchOptions): Promise<SearchResult> {
+    return this.#search(query, options, true);
+  }
+
+  /**
+   * Many searches in one call, with the same options.
+   * @param queries row-major, count x dims
+   */
+  async searchMany(queries: Float32Array, options: SearchOptions): Promise<SearchResult[]> {
+    checkOptions(options);
+    if (queries.length === 0) return [];
+    const result = await translatedAsync(() => this.#call(queries, options, false));
+    let at = 0;
+    return Array.from(result.counts, (count) => {
+      const [from, to] = [at, (at += count)];
+      return { ordinals: result.ordinals.slice(from, to), scores: result.scores.slice(from, to), degraded: result.degraded };
+    });
+  }
+
+  /**
+   * A shard's next graph from a frozen copy of its vectors, on a thread of low priority; one at a time for each shard.
+   * @throws KindredError NOT_READY where the engine was closed meanwhile, INVALID_ARGUMENT where the shard is empty or being built
+   */
+  async stage(shard: number, settings: BuildSettings = {}): Promise<StagedShard> {
+    const { m = 16, efConstruction = 80, seed = 1 } = settings;
+    const staged = await translatedAsync(() => this.#index.build(shard, m, efConstruction, seed));
+    if (staged === undefined) throw new KindredError("NOT_READY", "the engine was closed while a shard was built");
+    return new StagedShard(this.#index, staged, shard);
+  }
+
+  /**
+   * recall@k of searches as they come, on a sample of the newest queries (filled up with stored vectors) against exact
+   * scans, at low priority; undefined where there is nothing to ask.
+   */
+  async measureRecall(samples = 64, k = 50, options: { ef?: number; seed?: number } = {}): Promise<number | undefined> {
+    const recall = await translatedAsync(() => this.#index.measureRecall(samples, k, options.ef ?? 0, options.seed ?? 1));
+    return recall < 0 ? undefined : recall;
+  }
+
+  stats(): NativeIndexStats {
+    return translated(() => this.#index.stats());
+  }
+
+  /** For the files of the engine, see shard-files.ts. */
+  get native(): NativeVectorIndex {
+    return this.#index;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#index.close();
+  }
+
+  async #search(query: Float32Array | number, options: SearchOptions, exact: boolean): Promise<SearchResult> {
+    if (typeof query !== "number") checkQuery(query, this.dims);
+    checkOptions(options);
+    const { ordinals, scores, degraded } = await translatedAsync(() => this.#call(query, options, exact));
+    return { ordinals, scores, degraded };
+  }
+
+  #call(query: Float32Array | number, options: SearchOptions, exact: boolean): Promise<NativeSearchResult> {
+    return this.#index.search(query, options.k, options.ef ?? 0, options.exclude, options.allow, options.deadlineMs ?? 0, exact);
+  }
+}

@@ -1,0 +1,128 @@
+#include "exact_scan.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+namespace kindred {
+
+namespace {
+
+constexpr uint32_t kBlock = 64;
+// The clock is looked at each so many blocks: 2,048 rows, some 20 us.
+constexpr uint32_t kBlocksPerClock = 32;
+
+// Gathers rows and scores them block by block: with several queries each row is fetched from memory once.
+class BlockScan {
+ public:
+  BlockScan(const VectorTable& table, Queries queries, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops)
+      : table_(table), queries_(queries), filter_(filter), deadline_(deadline), tops_(tops) {}
+
+  // False: the deadline passed.
+  bool Add(uint32_t ordinal) {
+    const void* row = table_.Row(ordinal);
+    if (row == nullptr || !filter_.Passes(ordinal)) return true;
+    __builtin_prefetch(row);
+    if (table_.row_bytes() > 64) __builtin_prefetch(static_cast<const char*>(row) + 64);
+    rows_[filled_] = row;
+    ordinals_[filled_++] = ordinal;
+    return filled_ < kBlock || Flush();
+  }
+
+  bool Flush() {
+    for (uint32_t q = 0; q < queries_.count; q++) {
+      table_.kernels().scores(queries_.rows + size_t{q} * table_.padded_dims(), rows_, filled_, table_.padded_dims(), scores_);
+      for (uint32_t i = 0; i < filled_; i++)
+        if (tops_[q].Accepts(scores_[i])) tops_[q].Offer({scores_[i], ordinals_[i]});
+    }
+    filled_ = 0;
+    return ++blocks_ % kBlocksPerClock != 0 || !deadline_.Passed();
+  }
+
+ private:
+  const VectorTable& table_;
+  const Queries queries_;
+  const OrdinalFilter& filter_;
+  const Deadline& deadline_;
+  TopK* tops_;
+  const void* rows_[kBlock];
+  uint32_t ordinals_[kBlock];
+  float scores_[kBlock];
+  uint32_t filled_ = 0, blocks_ = 0;
+};
+
+// Cores that scans of this process may take besides the threads they came on.
+std::atomic<int>& SpareCores() {
+  static std::atomic<int> spare{static_cast<int>(std::thread::hardware_concurrency()) - 1};
+  return spare;
+}
+
+int TakeCores(int wanted) {
+  int taken = 0;
+  while (taken < wanted) {
+    int spare = SpareCores().load();
+    if (spare <= 0) break;
+    if (SpareCores().compare_exchange_weak(spare, spare - 1)) taken++;
+  }
+  return taken;
+}
+
+bool ScanPart(const VectorTable& table, Queries queries, OrdinalRange range, uint64_t begin, uint64_t end, const OrdinalFilter& filter,
+              const Deadline& deadline, TopK* tops) {
+  BlockScan scan(table, queries, filter, deadline, tops);
+  for (uint64_t ordinal = begin; ordinal < end; ordinal += range.step)
+    if (!scan.Add(static_cast<uint32_t>(ordinal))) return false;
+  scan.Flush();
+  return true;
+}
+
+}  // namespace
+
+bool ScanRange(const VectorTable& table, Queries queries, OrdinalRange range, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops) {
+  const uint64_t limit = table.OrdinalLimit();
+  const uint64_t steps = limit <= range.first ? 0 : (limit - range.first + range.step - 1) / range.step;
+  const int helpers = steps < kParallelScanOrdinals ? 0 : TakeCores(3);
+  if (helpers == 0) return ScanPart(table, queries, range, range.first, limit, filter, deadline, tops);
+
+  // Parts are taken one after the other, so that a core busy with something else holds nobody up.
+  constexpr uint64_t kPart = 1u << 14;
+  std::atomic<uint64_t> next{0};
+  std::atomic<bool> complete{true};
+  const auto work = [&](TopK* into) noexcept {
+    for (;;) {
+      const uint64_t part = next.fetch_add(kPart);
+      if (part >= steps || !complete.load(std::memory_order_relaxed)) return;
+      const uint64_t begin = range.first + part * range.step;
+      const uint64_t end = std::min(limit, begin + kPart * range.step);
+      if (!ScanPart(table, queries, range, begin, end, filter, deadline, into)) complete.store(false);
+    }
+  };
+  std::vector<std::vector<TopK>> partial(helpers, std::vector<TopK>(tops, tops + queries.count));
+  std::vector<std::thread> threads;
+  threads.reserve(helpers);
+  try {
+    for (int i = 0; i < helpers; i++) threads.emplace_back(work, partial[i].data());
+  } catch (const std::system_error&) {
+    // No more threads: the parts are done by those there are.
+  }
+  work(tops);
+  for (auto& thread : threads) thread.join();
+  SpareCores().fetch_add(helpers);
+  for (auto& part : partial)
+    for (uint32_t q = 0; q < queries.count; q++) tops[q].Merge(part[q]);
+  return complete.load();
+}
+
+bool ScanList(const VectorTable& table, Queries queries, const uint32_t* ordinals, size_t count, const OrdinalFilter& filter, const Deadline& deadline,
+              TopK* tops, const std::function<bool(uint32_t)>* skip) {
+  BlockScan scan(table, queries, filter, deadline, tops);
+  const uint32_t limit = table.OrdinalLimit();
+  for (size_t i = 0; i < count; i++) {
+    if (ordinals[i] >= limit || (skip != nullptr && (*skip)(ordinals[i]))) continue;
+    if (!scan.Add(ordinals[i])) return false;
+  }
+  scan.Flush();
+  return true;
+}
+
+}  // namespace kindred

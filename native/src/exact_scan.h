@@ -1,0 +1,34 @@
+// Exact scans of the table: every vector of a range or of a list is looked at, for one query or several at once.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "deadline.h"
+#include "ordinal_filter.h"
+#include "top_k.h"
+#include "vector_table.h"
+
+namespace kindred {
+
+// Row-major, `count` x padded_dims of the table.
+struct Queries {
+  const float* rows;
+  uint32_t count;
+};
+
+// Ordinals first, first + step, ... below the table's limit.
+struct OrdinalRange {
+  uint32_t first = 0, step = 1;
+};
+
+// From so many ordinals on a scan is split over the cores that no other scan has taken.
+constexpr uint32_t kParallelScanOrdinals = 1u << 17;
+
+// All inside the caller's EpochGuard. `tops` has one for each query. False: the deadline passed before the end.
+bool ScanRange(const VectorTable& table, Queries queries, OrdinalRange range, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops);
+// `skip`, where given, says which ordinals the caller has already scored.
+bool ScanList(const VectorTable& table, Queries queries, const uint32_t* ordinals, size_t count, const OrdinalFilter& filter, const Deadline& deadline,
+              TopK* tops, const std::function<bool(uint32_t)>* skip = nullptr);
+
+}  // namespace kindred

@@ -1,0 +1,108 @@
+import { loadAddon } from "./addon.js";
+
+/**
+ * The typed door to the addon's vector index. Calls throw, and promises reject with, an Error whose `code` is one of
+ * schemas/errors.ts: INVALID_ARGUMENT, SHARD_CORRUPT, SHARD_UNVERIFIED, STORAGE_FAILED, OUT_OF_MEMORY, INTERNAL.
+ * Arguments are checked again on the other side of it.
+ */
+export interface NativeVectorIndex {
+  /** For attachVectorIndex in another thread of the process, while this one is open. */
+  readonly handle: number;
+  readonly size: number;
+  readonly options: Readonly<Omit<NativeIndexOptions, "ef" | "scanRowsPerEf">>;
+  /** 1..10,000; of all searches that name none. */
+  defaultEf: number;
+  upsert(ordinals: Uint32Array, vectors: Float32Array): void;
+  remove(ordinals: Uint32Array): void;
+  vector(ordinal: number): Float32Array | undefined;
+  /** On libuv's pool. `queries` is count x dims, or an ordinal whose vector is the query. 0 for `ef` and `deadlineMs`: none given. */
+  search(queries: Float32Array | number, k: number, ef: number, exclude: Uint32Array | undefined, allow: Uint32Array | undefined, deadlineMs: number, exact: boolean): Promise<NativeSearchResult>;
+  /** On a thread of its own at low priority, as the five below; undefined when the index was closed meanwhile. */
+  build(shard: number, m: number, efConstruction: number, seed: number): Promise<NativeStagedGraph | undefined>;
+  /** recall@k; -1 when the index was closed meanwhile. */
+  verify(staged: NativeStagedGraph, samples: number, k: number, ef: number, seed: number): Promise<number>;
+  publish(staged: NativeStagedGraph, minRecall: number): Promise<void>;
+  measureRecall(samples: number, k: number, ef: number, seed: number): Promise<number>;
+  freeze(shard: number): Promise<NativeFrozenShard>;
+  load(shard: number, prefix: string, files: readonly NativeFile[], ordinals: Uint32Array): Promise<void>;
+  stats(): NativeIndexStats;
+  close(): void;
+}
+
+export interface NativeIndexOptions {
+  readonly dims: number;
+  readonly metric: "cosine" | "inner-product";
+  readonly storage: "float32" | "float16";
+  readonly shards: number;
+  readonly driftCosine: number;
+  readonly ef: number;
+  readonly scanRowsPerEf: number;
+  readonly generation: number;
+}
+
+export interface NativeSearchResult {
+  /** Of all queries one after the other, `counts` each. */
+  readonly ordinals: Uint32Array;
+  readonly scores: Float32Array;
+  readonly counts: Uint32Array;
+  readonly degraded: boolean;
+}
+
+export interface NativeStagedGraph {
+  readonly nodes: number;
+  /** Gives its memory back; the shard goes on as it is. */
+  discard(): void;
+}
+
+export interface NativeFrozenShard {
+  /** Of its rows, in the order of the files. */
+  readonly ordinals: Uint32Array;
+  /** Of its graph; 0 where it has none. */
+  readonly nodes: number;
+  /** Writes and syncs prefix + suffix for each file. */
+  write(prefix: string): Promise<NativeFile[]>;
+}
+
+export interface NativeFile {
+  readonly suffix: string;
+  readonly bytes: number;
+  readonly crc32c: number;
+}
+
+export interface NativeIndexStats {
+  /** Ordinals with a vector. */
+  readonly size: number;
+  readonly graphNodes: number;
+  /** Nodes that stand for many ordinals with one vector, and those ordinals. */
+  readonly buckets: number;
+  readonly bucketMembers: number;
+  /** Entries of the fresh lists, and those of them that a graph has elsewhere. */
+  readonly fresh: number;
+  readonly drifted: number;
+  readonly removedInGraph: number;
+  /** Replaced vectors that a reader may still look at. */
+  readonly limboSlots: number;
+  /** Replaced shard sets that a reader still holds. */
+  readonly retired: number;
+  readonly swaps: number;
+  readonly memoryBytes: { readonly table: number; readonly graph: number; readonly fresh: number; readonly writer: number };
+  /** avx512, avx2, neon or plain. */
+  readonly kernel: string;
+}
+
+/** Stands for a row whose id nobody knows any more, in `load`. */
+export const NO_ORDINAL = 0x7fffffff;
+
+interface VectorIndexExports {
+  createVectorIndex(options: NativeIndexOptions): NativeVectorIndex;
+  attachVectorIndex(handle: number): NativeVectorIndex;
+  crc32c(bytes: Uint8Array, before?: number): number;
+}
+
+const addon = (): VectorIndexExports => loadAddon() as VectorIndexExports;
+
+export const createVectorIndex = (options: NativeIndexOptions): NativeVectorIndex => addon().createVectorIndex(options);
+/** @throws INVALID_ARGUMENT where no index is open with the handle */
+export const attachVectorIndex = (handle: number): NativeVectorIndex => addon().attachVectorIndex(handle);
+/** CRC-32C (Castagnoli) of bytes that follow those with checksum `before`. */
+export const crc32c = (bytes: Uint8Array, before = 0): number => addon().crc32c(bytes, before);
