@@ -1,0 +1,18 @@
+import type { Offset } from "../schemas/ids.js";
+import type { PositionedRecord } from "../schemas/log-record.js";
+import type { FoldedBatch } from "../schemas/ports/folded-batch.js";
+
+/** What the pipeline needs of a partition's state (`PartitionState` of state/). */
+export interface FoldingState {
+  /** Committed up to here: where reading begins. */
+  readonly appliedOffset: Offset;
+  /** Rows wait to be recomputed for a new catalogue; folding nothing carries that on. */
+  readonly migrating: boolean;
+  /** One at a time; may run while the commits of earlier batches are being written. */
+  fold(records: readonly PositionedRecord[], endOffset: Offset): Promise<FoldedBatch>;
+  /** In the order of folding. After it failed the state has to be opened again. */
+  commit(folded: FoldedBatch): Promise<void>;
+}
+
+/** Most folded batches that a state lets wait for their commit. */
+export const MAX_UNCOMMITTED = 4;

@@ -1,0 +1,65 @@
+import type { Observable } from "rxjs";
+import type { EpochMs } from "../schemas/ids.js";
+import type { LogReader } from "../schemas/ports/event-log.js";
+import type { NewDeadLetter } from "./dead-letters/new-dead-letter.js";
+import { type FoldingState, MAX_UNCOMMITTED } from "./folding-state.js";
+import type { AppliedBatch } from "./operators/batches.js";
+import { checkpoint } from "./operators/checkpoint.js";
+import { type Decode, decodeRecords } from "./operators/decode-records.js";
+import { divertDeadLetters } from "./operators/divert-dead-letters.js";
+import { foldState } from "./operators/fold-state.js";
+import { publishRows, type RowPublisher } from "./operators/publish-rows.js";
+import { pullBatches } from "./operators/pull-batches.js";
+import { decodeRecord } from "./record-codec.js";
+import { RetryingReader } from "./retrying-reader.js";
+
+export interface PipelineParts {
+  readonly reader: LogReader;
+  readonly state: FoldingState;
+  readonly publisher: RowPublisher;
+  /** Durable when it resolves. */
+  readonly keepLetters: (letters: readonly NewDeadLetter[]) => Promise<void>;
+  /** Told of every batch once it is visible: waiters on a position, the log's bound on lag, metrics. */
+  readonly applied?: (batch: AppliedBatch) => void;
+  /** Clock of freshness. */
+  readonly now?: () => EpochMs;
+  readonly decode?: Decode;
+}
+
+export interface PipelineOptions {
+  /** Most records folded into one atomic write; 4,096. 1..16,384 */
+  readonly maxRecords?: number;
+  /** Batches under way at once; 2: one is folded while another is written. 1..4 (more are taken as 4) */
+  readonly credits?: number;
+  /** Ends it after the batches under way. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * From the log to what readers see: pull → decode → dead letters → fold → checkpoint → publish → acknowledge. Begins where the
+ * state was committed; runs until the log ends or `signal` aborts, and then completes once everything under way is published.
+ * An error ends it: the state is to be opened again, and a new pipeline begins at its stored position.
+ */
+export function pipeline(parts: PipelineParts, options: PipelineOptions = {}): Observable<AppliedBatch> {
+  const { state } = parts;
+  return pullBatches(new RetryingReader(parts.reader), {
+    from: state.appliedOffset,
+    credits: Math.min(options.credits ?? 2, MAX_UNCOMMITTED),
+    maxRecords: options.maxRecords ?? 4096,
+    hurry: () => state.migrating,
+    ...(options.signal !== undefined && { signal: options.signal }),
+  }).pipe(
+    decodeRecords(parts.decode ?? decodeRecord),
+    divertDeadLetters(parts.keepLetters),
+    foldState(state),
+    checkpoint(state),
+    publishRows(parts.publisher, parts.applied ?? (() => {}), parts.now ?? Date.now),
+  );
+}
+
+/** Runs a pipeline; resolves when it has completed. @throws what ended it */
+export function runPipeline(parts: PipelineParts, options: PipelineOptions = {}): Promise<void> {
+  return new Promise((resolve, reject) => {
+    pipeline(parts, options).subscribe({ error: reject, complete: resolve });
+  });
+}
