@@ -6,9 +6,10 @@ import { finish } from "./derived-fields.js";
 import { blankRow, eraseUser, foldEvent, migrateRow } from "./fold.js";
 import type { FoldContext } from "./fold-context.js";
 import type { ItemDeltas } from "./item-counts.js";
-import { bandKey, changeKey, itemKey, rowKey, tombstoneKey } from "./keys.js";
+import { bandKey, changeKey, itemKey, tombstoneKey } from "./keys.js";
 import { HashSum, RowHasher } from "./state-hash.js";
 import { UserRow } from "./user-row.js";
+import type { WriteArena } from "./write-arena.js";
 
 /** What a partition knows as of its newest fold, written or not. */
 export interface FoldTip {
@@ -59,12 +60,18 @@ export class RecordFolder {
     readonly deltas: ItemDeltas,
   ) {}
 
-  fold(batch: PreparedBatch): FoldResult {
-    const touched = new Set<UserRow>();
+  /** The writes lie in `arena`. */
+  fold(batch: PreparedBatch, arena: WriteArena): FoldResult {
+    const touched: UserRow[] = [];
     const counts = { folded: 0, duplicate: 0, erased: 0 };
     const tip = this.tip;
     tip.commit += 1;
-    if (batch.migration !== undefined) this.#migrate(batch.migration, touched);
+    const touch = (user: UserRow): void => {
+      if (user.touchedBy === tip.commit) return;
+      user.touchedBy = tip.commit;
+      touched.push(user);
+    };
+    if (batch.migration !== undefined) this.#migrate(batch.migration, touch);
     let activation = 0;
     for (const { offset, record } of batch.records) {
       if (record.kind === "event") {
@@ -72,22 +79,21 @@ export class RecordFolder {
         const outcome = foldEvent(user, record.event, offset, this.#active(), this.deltas);
         counts[outcome] += 1;
         if (outcome !== "folded") continue;
-        touched.add(user);
+        touch(user);
         if (record.event.ts > tip.eventTime) tip.eventTime = record.event.ts;
       } else if (record.kind === "erase") {
         const user = this.#user(record.user, batch);
         this.#erase(user, record.at);
-        touched.add(user);
+        touch(user);
       } else {
         const context = batch.activations[activation++];
-        if (context !== undefined) this.#activate(context, batch, touched);
+        if (context !== undefined) this.#activate(context, batch, touch);
       }
     }
     tip.offset = Math.max(tip.offset, batch.endOffset);
-    const rows = [...touched];
-    for (const user of rows) if (user.exists) this.#finish(user);
+    for (const user of touched) if (user.exists) this.#finish(user);
     const itemChanges = this.deltas.drain();
-    return { touched: rows, writes: this.#writes(rows, itemChanges), itemChanges, folded: counts.folded, duplicates: counts.duplicate, erased: counts.erased };
+    return { touched, writes: this.#writes(touched, itemChanges, arena), itemChanges, folded: counts.folded, duplicates: counts.duplicate, erased: counts.erased };
   }
 
   #active(): FoldContext {
@@ -126,21 +132,21 @@ export class RecordFolder {
     eraseUser(user, at, this.#active(), this.deltas);
   }
 
-  #activate(context: FoldContext, batch: PreparedBatch, touched: Set<UserRow>): void {
+  #activate(context: FoldContext, batch: PreparedBatch, touch: (user: UserRow) => void): void {
     const tip = this.tip;
     const first = tip.contexts.length === 0;
     tip.contexts.push(context);
     if (first) return;
     tip.migratedTo = "";
-    for (const user of batch.pinned) if (user.exists) touched.add(user);
+    for (const user of batch.pinned) if (user.exists) touch(user);
   }
 
-  #migrate({ users, to }: NonNullable<PreparedBatch["migration"]>, touched: Set<UserRow>): void {
+  #migrate({ users, to }: NonNullable<PreparedBatch["migration"]>, touch: (user: UserRow) => void): void {
     const active = this.#active();
     for (const user of users) {
       if (user.row.activation >= active.activation || !user.exists) continue;
       this.#bringUp(user);
-      touched.add(user);
+      touch(user);
     }
     this.tip.migratedTo = to;
     if (to === null) this.tip.contexts = [active];
@@ -158,21 +164,19 @@ export class RecordFolder {
     user.summed = true;
   }
 
-  #writes(rows: readonly UserRow[], itemChanges: Int32Array): StoreWrite[] {
+  #writes(rows: readonly UserRow[], itemChanges: Int32Array, arena: WriteArena): StoreWrite[] {
     const writes: StoreWrite[] = [];
-    const slab = new Uint8Array(rows.reduce((sum, user) => sum + (user.exists ? user.row.encodedLength : 0), 0));
-    let at = 0;
     for (const user of rows) {
-      const key = rowKey(user.user);
+      const key = user.key;
       if (user.exists) {
-        user.row.encodeInto(slab, at);
-        writes.push({ type: "put", key, value: slab.subarray(at, at + user.row.encodedLength) });
-        at += user.row.encodedLength;
+        const value = arena.take(user.row.encodedLength);
+        user.row.encodeInto(value, 0);
+        writes.push({ type: "put", key, value });
       } else {
         writes.push({ type: "del", key });
       }
       if (user.tombstone) writes.push({ type: "put", key: tombstoneKey(user.user), value: encodeTombstone(user) });
-      writeBands(user, writes);
+      writeBands(user, writes, arena);
     }
     const { tip } = this;
     const items = tip.contexts.length === 0 ? undefined : this.#active().items;
@@ -183,7 +187,7 @@ export class RecordFolder {
 }
 
 /** Band keys of the blocks that changed since the row was last written. */
-function writeBands(user: UserRow, writes: StoreWrite[]): void {
+function writeBands(user: UserRow, writes: StoreWrite[], arena: WriteArena): void {
   const { row, bands } = user;
   const has = user.exists && row.hasFingerprint;
   for (let block = 0; block < 4; block++) {
@@ -191,8 +195,8 @@ function writeBands(user: UserRow, writes: StoreWrite[]): void {
     const bits = has ? (half >>> (block & 1 ? 16 : 0)) & 0xffff : -1;
     const before = bands[block] as number;
     if (bits === before) continue;
-    if (before >= 0) writes.push({ type: "del", key: bandKey(block, before, user.user) });
-    if (bits >= 0) writes.push({ type: "put", key: bandKey(block, bits, user.user), value: EMPTY });
+    if (before >= 0) writes.push({ type: "del", key: bandKey(block, before, user.key, arena) });
+    if (bits >= 0) writes.push({ type: "put", key: bandKey(block, bits, user.key, arena), value: EMPTY });
     bands[block] = bits;
   }
 }

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { UserId } from "../schemas/ids.js";
 import type { KeyRange } from "../schemas/ports/key-value-store.js";
+import type { WriteArena } from "./write-arena.js";
 
 /**
  * All keys of a partition's store. Numbers are big endian, so that byte order is numeric order.
@@ -54,13 +55,14 @@ export const numberOfKey = (key: Uint8Array): number => new DataView(key.buffer,
 
 export const tombstoneKey = (user: UserId): Buffer => Buffer.from([PREFIX.tombstone, ...Buffer.from(hash("sha256", user, "hex").slice(0, 32), "hex")]);
 
-/** @param block 0..3, `bits` 16 of the fingerprint */
-export function bandKey(block: number, bits: number, user: UserId): Buffer {
-  const key = Buffer.allocUnsafe(4 + Buffer.byteLength(user, "utf8"));
+/** @param block 0..3, `bits` 16 of the fingerprint, `row` the user's row key */
+export function bandKey(block: number, bits: number, row: Buffer, arena: WriteArena): Buffer {
+  const key = arena.take(row.length + 3);
   key[0] = PREFIX.band;
   key[1] = block;
-  key.writeUInt16BE(bits, 2);
-  key.write(user, 4, "utf8");
+  key[2] = bits >>> 8;
+  key[3] = bits;
+  key.set(row.subarray(1), 4);
   return key;
 }
 

@@ -18,6 +18,7 @@ import { type PublishedRows, publishRows } from "./publish-rows.js";
 import { RowCache } from "./row-cache.js";
 import { HashSum } from "./state-hash.js";
 import type { UserRow } from "./user-row.js";
+import { ArenaPool, type WriteArena } from "./write-arena.js";
 
 export interface PartitionStateOptions {
   /** A store of this partition's own. It stays the caller's to close, after the last commit. */
@@ -48,6 +49,7 @@ interface PendingCommit {
   readonly meta: PartitionMeta;
   readonly touched: readonly UserRow[];
   readonly itemChanges: Int32Array;
+  readonly arena: WriteArena;
 }
 
 /** Most folded micro-batches that may wait to be committed. */
@@ -67,6 +69,7 @@ export class PartitionState {
   readonly #folder: RecordFolder;
   readonly #preparer: BatchPreparer;
   readonly #reader: PartitionReader;
+  readonly #arenas = new ArenaPool();
   readonly #pending: PendingCommit[] = [];
   #committed: PartitionMeta;
   #changesFrom: number;
@@ -138,9 +141,10 @@ export class PartitionState {
       const prepared = await this.#preparer.prepare(records, endOffset);
       this.#check();
       try {
-        const result = this.#folder.fold(prepared);
+        const arena = this.#arenas.take();
+        const result = this.#folder.fold(prepared, arena);
         for (const row of result.touched) this.#cache.pin(row, this.#tip.commit);
-        return this.#seal(result, prepared.skipped);
+        return this.#seal(result, prepared.skipped, arena);
       } catch (error) {
         this.#failure = error;
         throw error;
@@ -217,7 +221,7 @@ export class PartitionState {
     return this.#tip.contexts.at(-1);
   }
 
-  #seal(result: ReturnType<RecordFolder["fold"]>, skipped: number): FoldedBatch {
+  #seal(result: ReturnType<RecordFolder["fold"]>, skipped: number, arena: WriteArena): FoldedBatch {
     const tip = this.#tip;
     const meta: PartitionMeta = {
       offset: tip.offset,
@@ -237,7 +241,7 @@ export class PartitionState {
       ...publishRows(result.touched, this.#active()),
       counts: { folded: result.folded, duplicates: result.duplicates, erased: result.erased, skipped },
     };
-    this.#pending.push({ batch, writes: [...result.writes, { type: "put", key: META_KEY, value: encodeMeta(meta) }], meta, touched: result.touched, itemChanges: result.itemChanges });
+    this.#pending.push({ batch, writes: [...result.writes, { type: "put", key: META_KEY, value: encodeMeta(meta) }], meta, touched: result.touched, itemChanges: result.itemChanges, arena });
     return batch;
   }
 
@@ -251,6 +255,7 @@ export class PartitionState {
       throw error;
     }
     this.#pending.shift();
+    this.#arenas.give(pending.arena);
     this.#committed = pending.meta;
     this.#counts.apply(pending.itemChanges);
     this.#cache.unpin(pending.touched, pending.meta.commit);

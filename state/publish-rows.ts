@@ -18,14 +18,17 @@ export function publishRows(users: readonly UserRow[], context: FoldContext | un
     live.forEach((user, i) => pool.writeMean(user.row.f64, user.row.sumsAt[g] as number, user.row.totalWeight, values, i * pool.dims));
     return { generation: pool.generation, dims: pool.dims, values };
   });
-  return { rows: live.map((user) => publishRow(user, context)), erased, vectors };
+  // One block for all weights: a buffer a row would cost more than what is written into it.
+  const weights = new Float32Array(live.reduce((sum, user) => sum + user.row.entryCount, 0));
+  let used = 0;
+  const rows = live.map((user) => publishRow(user, context, weights.subarray(used, (used += user.row.entryCount))));
+  return { rows, erased, vectors };
 }
 
-function publishRow(user: UserRow, context: FoldContext): PublishedRow {
+function publishRow(user: UserRow, context: FoldContext, weights: Float32Array): PublishedRow {
   const row = user.row;
   const count = row.entryCount;
   const items = new Array<ItemId>(count);
-  const weights = new Float32Array(count);
   for (let i = 0; i < count; i++) {
     items[i] = context.items.id(row.entryItem(i));
     weights[i] = (user.effective[i] as number) / WEIGHT_ONE;

@@ -19,7 +19,9 @@ export class RowCache {
   }
 
   get(user: UserId): UserRow | undefined {
-    return this.#pinned.get(user)?.row ?? this.#clean.get(user);
+    // The order of use is kept for pinned rows too: they are to be the last to leave once they are written.
+    const clean = this.#clean.get(user);
+    return clean ?? this.#pinned.get(user)?.row;
   }
 
   /** The row was changed by this commit, still to be written. */
@@ -32,8 +34,8 @@ export class RowCache {
     for (const row of rows) {
       if (this.#pinned.get(row.user)?.commit !== commit) continue;
       this.#pinned.delete(row.user);
-      if (row.exists) this.#clean.set(row.user, row);
-      else this.#clean.delete(row.user);
+      if (!row.exists) this.#clean.delete(row.user);
+      else if (!this.#clean.has(row.user)) this.#clean.set(row.user, row);
     }
   }
 

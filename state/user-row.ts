@@ -2,6 +2,7 @@ import type { ItemId, UserId } from "../schemas/ids.js";
 import { MAX_PROFILE_ITEMS, type Row } from "../schemas/row.js";
 import type { Decay } from "./decay.js";
 import type { ItemTable } from "./item-table.js";
+import { rowKey } from "./keys.js";
 
 /**
  * A row in memory, and beside it what its profile counts now: the effective weight of each entry at the row's
@@ -17,12 +18,17 @@ export class UserRow {
   /** Whether the user was ever erased, so that the store has a tombstone. */
   tombstone = false;
   /** The four blocks of the fingerprint as the store's band keys have them, lowest first; -1 = none. */
-  readonly bands = new Int32Array(4).fill(-1);
+  readonly bands = [-1, -1, -1, -1];
+  /** The commit that touched the row last, so that a batch lists it once. */
+  touchedBy = 0;
+  /** The row's key in the store. */
+  readonly key: Buffer;
 
   constructor(
     readonly user: UserId,
     public row: Row,
   ) {
+    this.key = rowKey(user);
     this.effective = new Int32Array(Math.max(16, row.entryCount));
   }
 
@@ -31,7 +37,7 @@ export class UserRow {
     const stored = new UserRow(user, row);
     stored.summed = true;
     stored.tombstone = row.erasureEpoch > 0;
-    if (row.hasFingerprint) stored.bands.set([row.fingerprintLo & 0xffff, row.fingerprintLo >>> 16, row.fingerprintHi & 0xffff, row.fingerprintHi >>> 16]);
+    if (row.hasFingerprint) stored.bands.splice(0, 4, row.fingerprintLo & 0xffff, row.fingerprintLo >>> 16, row.fingerprintHi & 0xffff, row.fingerprintHi >>> 16);
     return stored;
   }
 
