@@ -7,7 +7,7 @@ import { Problem } from "../schemas/http.js";
 export const PROBLEM_TYPE = "application/problem+json";
 
 /** Codes that any route may answer with. */
-const ALWAYS = ["INTERNAL", "NOT_READY"] as const;
+const ALWAYS = ["INTERNAL", "NOT_READY", "OVERLOADED"] as const;
 
 /** Fastify's own errors, in our terms. What is not listed and below 500 is a bad request. */
 const FASTIFY_CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {

@@ -1,22 +1,24 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { KindredError } from "../schemas/errors.js";
-import type { Api } from "./server-parts.js";
+import { RequestsInFlight } from "./requests-in-flight.js";
+import type { Api, ApiSettings } from "./server-parts.js";
 
-/** What is looked at before any body is read: the request's id, what it is encoded in, whether it can be answered. */
-export function addRequestGuards(api: Api, notReady: () => string | null): void {
+/** What is looked at before any body is read: the request's id, what it is encoded in, whether it can be answered, whether there is room for it. */
+export function addRequestGuards(api: Api, settings: ApiSettings, notReady: () => string | null): void {
+  const inFlight = new RequestsInFlight(settings);
   api.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
-    done(refuse(request, notReady) ?? undefined);
+    done(refuse(request, reply) ?? undefined);
   });
-}
 
-function refuse(request: FastifyRequest, notReady: () => string | null): KindredError | null {
-  if (!isQueryDecodable(request.url)) return new KindredError("INVALID_PARAMETER", "the query is not valid percent-encoded UTF-8");
-  const encoding = request.headers["content-encoding"];
-  if (encoding !== undefined && encoding !== "identity") return new KindredError("UNSUPPORTED_MEDIA_TYPE", `content-encoding ${encoding.slice(0, 32)} is not taken`);
-  if (!request.url.startsWith("/v1/")) return null;
-  const why = notReady();
-  return why === null ? null : new KindredError("NOT_READY", why);
+  function refuse(request: FastifyRequest, reply: FastifyReply): KindredError | null {
+    if (!isQueryDecodable(request.url)) return new KindredError("INVALID_PARAMETER", "the query is not valid percent-encoded UTF-8");
+    const encoding = request.headers["content-encoding"];
+    if (encoding !== undefined && encoding !== "identity") return new KindredError("UNSUPPORTED_MEDIA_TYPE", `content-encoding ${encoding.slice(0, 32)} is not taken`);
+    if (!request.url.startsWith("/v1/")) return null;
+    const why = notReady();
+    return why === null ? inFlight.enter(request, reply) : new KindredError("NOT_READY", why);
+  }
 }
 
 // Fastify would hand on undecodable text as it stands: a question for a user of that name, silently.

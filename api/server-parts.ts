@@ -58,6 +58,10 @@ export interface ApiSettings {
   /** How long `DELETE /v1/users/{user}` waits until the erasure is applied. */
   readonly erasureWaitMs: number;
   readonly requestTimeoutMs: number;
+  /** Requests under /v1 answered at once; one more gets 503. */
+  readonly maxRequestsInFlight: number;
+  /** What the bodies of those may hold together. */
+  readonly maxBodyBytesInFlight: number;
 }
 
 export const DEFAULT_API_SETTINGS: ApiSettings = Object.freeze({
@@ -68,11 +72,13 @@ export const DEFAULT_API_SETTINGS: ApiSettings = Object.freeze({
   maxRecallBatch: 256,
   maxSessionEvents: 512,
   u2u2iNeighbors: 100,
-  coOccurrenceSeeds: 32,
+  coOccurrenceSeeds: 16,
   fingerprintDistance: 2,
   searchDeadlineMs: 500,
   erasureWaitMs: 10_000,
   requestTimeoutMs: 60_000,
+  maxRequestsInFlight: 2048,
+  maxBodyBytesInFlight: 128 * 1024 * 1024,
 });
 
 /** Parts with every setting filled in. */

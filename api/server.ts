@@ -40,7 +40,7 @@ export function buildServer(given: ServerParts): Api {
   api.setValidatorCompiler(validatorCompiler);
   api.setErrorHandler(sendProblem);
   addJsonParser(api);
-  addRequestGuards(api, notReady);
+  addRequestGuards(api, parts.settings, notReady);
   addNotFound(api);
   describeApi(api);
   const groups: ((group: Api) => void)[] = [

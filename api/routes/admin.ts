@@ -1,17 +1,16 @@
 import { KindredError } from "../../schemas/errors.js";
 import { DeadLettersAnswer, DeadLettersQuery, ProfileAnswer, ReplayAnswer, ReplayBody, StatsAnswer, UserParams, VerifyAnswer } from "../../schemas/http.js";
-import { formatPosition } from "../../schemas/position.js";
+import { deadLettersAnswer, profileAnswer, replayAnswer, verifyAnswer } from "../admin-answers.js";
 import { toUserId } from "../checked-ids.js";
 import { problemResponses } from "../problems.js";
 import type { Api, ResolvedParts } from "../server-parts.js";
-import { toTime } from "../wire-time.js";
 
 const config = { scope: "admin" } as const;
 const tags = ["admin"];
 
 /** What a command asks of the server that has the directory open. */
 export function adminRoutes(api: Api, parts: ResolvedParts): void {
-  stateRoutesOf(api, parts);
+  rowRoutes(api, parts);
   deadLetterRoutes(api, parts);
   api.get(
     "/v1/admin/stats",
@@ -20,7 +19,7 @@ export function adminRoutes(api: Api, parts: ResolvedParts): void {
   );
 }
 
-function stateRoutesOf(api: Api, parts: ResolvedParts): void {
+function rowRoutes(api: Api, parts: ResolvedParts): void {
   api.get(
     "/v1/admin/users/:user",
     {
@@ -36,14 +35,7 @@ function stateRoutesOf(api: Api, parts: ResolvedParts): void {
     async (request) => {
       const row = await parts.owner.profile(toUserId(request.params.user));
       if (row === undefined) throw new KindredError("UNKNOWN_USER", "no behaviour of this user is known");
-      return {
-        ...row,
-        updatedAt: toTime(row.updatedAt),
-        position: formatPosition(new Map([[row.partition, row.offset]])),
-        items: row.items.map(({ item, weight, ts }) => ({ item, weight, ts: toTime(ts) })),
-        keywords: [...row.keywords],
-        accumulators: [...row.accumulators],
-      };
+      return profileAnswer(row);
     },
   );
 
@@ -58,11 +50,7 @@ function stateRoutesOf(api: Api, parts: ResolvedParts): void {
         response: { 200: VerifyAnswer, ...problemResponses() },
       },
     },
-    async () => {
-      const report = await parts.owner.verify();
-      const ok = report.faultCount === 0 && report.storedHash === report.recomputedHash;
-      return { ok, ...report, faults: [...report.faults] };
-    },
+    async () => verifyAnswer(await parts.owner.verify()),
   );
 }
 
@@ -81,8 +69,7 @@ function deadLetterRoutes(api: Api, parts: ResolvedParts): void {
     },
     async (request) => {
       const { after, limit = 100 } = request.query;
-      const letters = await parts.deadLetters.list({ limit, ...(after !== undefined && { after }) });
-      return { deadLetters: letters.map((letter) => ({ ...letter, at: toTime(letter.at) })) };
+      return deadLettersAnswer(await parts.deadLetters.list({ limit, ...(after !== undefined && { after }) }));
     },
   );
 
@@ -102,8 +89,7 @@ function deadLetterRoutes(api: Api, parts: ResolvedParts): void {
       const { all, repairs } = request.body;
       if ((all === undefined) === (repairs === undefined)) throw new KindredError("INVALID_BODY", "the body names exactly one of all, repairs");
       const wanted = repairs === undefined ? "all" : new Map(repairs.map(({ number, event }) => [number, event]));
-      const { replayed, failed, position } = await parts.deadLetters.replay(wanted);
-      return { replayed, failed, position: formatPosition(position) };
+      return replayAnswer(await parts.deadLetters.replay(wanted));
     },
   );
 }

@@ -1,5 +1,5 @@
 import { StateHashAnswer } from "../../schemas/http.js";
-import { formatPosition } from "../../schemas/position.js";
+import { hashAnswer } from "../admin-answers.js";
 import { problemResponses } from "../problems.js";
 import type { Api, ResolvedParts } from "../server-parts.js";
 
@@ -15,9 +15,6 @@ export function stateRoutes(api: Api, parts: ResolvedParts): void {
         response: { 200: StateHashAnswer, ...problemResponses() },
       },
     },
-    async () => {
-      const { position, ...summary } = await parts.owner.summary();
-      return { ...summary, position: formatPosition(position) };
-    },
+    async () => hashAnswer(await parts.owner.summary()),
   );
 }
