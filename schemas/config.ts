@@ -43,20 +43,20 @@ const journal = Type.Object(
 /** fold.actions where the configuration says nothing: weights by how much they say of a taste. */
 export const DEFAULT_ACTIONS = {
   click: 1,
-  play: 2,
-  finish: 3,
-  like: 4,
-  comment: 4,
-  collect: 5,
-  share: 5,
-  follow: 5,
-  gift: 6,
+  play: 1,
+  finish: 2,
+  like: 3,
+  collect: 3,
+  share: 3,
+  comment: 2,
+  follow: 3,
+  gift: 4,
   skip: -1,
-  dislike: -4,
+  dislike: -3,
 };
 
 /** fold.values where the configuration says nothing: seconds played, amounts given. */
-export const DEFAULT_VALUES = { play: { unit: 30, maxScale: 16 }, finish: { unit: 30, maxScale: 16 }, gift: { unit: 1, maxScale: 16 } };
+export const DEFAULT_VALUES = { play: { unit: 30, maxScale: 16 }, gift: { unit: 1, maxScale: 16 } };
 
 const valueScale = Type.Object(
   {

@@ -1,13 +1,16 @@
-import type { MessagePort } from "node:worker_threads";
 import { ERRORS, type ErrorCode, KindredError } from "../../schemas/errors.js";
 
 /** Asynchronous functions that one thread offers another. Arguments and results are copied (structured clone). */
 export type Calls = { readonly [name: string]: (...args: never[]) => Promise<unknown> };
 
-/** The side of a MessagePort or Worker that is needed here. */
-export type Port = Pick<MessagePort, "postMessage" | "on" | "off">;
+/** What is needed of a MessagePort or a Worker. */
+export interface Port {
+  postMessage(message: unknown): void;
+  on(event: "message", listener: (message: unknown) => void): unknown;
+  off(event: "message", listener: (message: unknown) => void): unknown;
+}
 
-interface SentError {
+export interface SentError {
   readonly code?: ErrorCode | undefined;
   readonly message: string;
   readonly stack?: string | undefined;

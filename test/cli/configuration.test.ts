@@ -45,7 +45,7 @@ describe("loadConfiguration", () => {
     const path = file("dataDir: ./elsewhere\n");
     const config = loadConfiguration({ env: { KINDRED_CONFIG: path, KINDRED_FOLD__ACTIONS: "{ purchase: 8, gift: null }" } });
     expect(config.dataDir).toBe("./elsewhere");
-    expect(config.fold.actions).toMatchObject({ purchase: 8, play: 2 });
+    expect(config.fold.actions).toMatchObject({ purchase: 8, play: 1 });
     expect(config.fold.actions).not.toHaveProperty("gift");
   });
 

@@ -1,0 +1,64 @@
+import type { Command } from "commander";
+import type { Config } from "../../schemas/config.js";
+import { KindredError } from "../../schemas/errors.js";
+import type { Terminal } from "../command-frame.js";
+import { addCommonOptions, type CommonOptions, choiceFlag, configurationOf } from "../command-options.js";
+import { aborted, untilStopped } from "../stop-signals.js";
+import { type RunningServer, startServer } from "../wiring/http-server.js";
+import { makeLogger } from "../wiring/offline.js";
+
+export interface ServeOptions extends CommonOptions {
+  readonly host?: string;
+  readonly port?: string;
+  readonly role: "all" | "updater" | "recall";
+}
+
+/** Flags of a command that serves. */
+export function addServeOptions(command: Command): Command {
+  return addCommonOptions(command)
+    .option("--host <address>", "address to listen on (default: 127.0.0.1)")
+    .option("--port <port>", "port to listen on, 0 takes a free one (default: 7878)")
+    .option("--role <role>", "all, updater or recall", choiceFlag("all", "updater", "recall"), "all");
+}
+
+export function serveConfiguration(options: ServeOptions, terminal: Terminal): Config {
+  if (options.role !== "all") throw new KindredError("USAGE", `--role ${options.role} is not available in this version; allowed: all`);
+  return configurationOf(options, terminal, {
+    "server.host": { flag: "--host", value: options.host },
+    "server.port": { flag: "--port", value: options.port },
+  });
+}
+
+export function addServe(program: Command, terminal: Terminal): void {
+  addServeOptions(program.command("serve").description("updater and recall API in one process")).action((options: ServeOptions) =>
+    serve(options, terminal),
+  );
+}
+
+/** Serves until it is stopped, or cannot go on; closes cleanly in both cases. */
+export async function serveUntilStopped(
+  server: RunningServer,
+  signal: AbortSignal,
+  work: () => Promise<void> = () => aborted(signal),
+): Promise<void> {
+  try {
+    await Promise.race([work(), server.failed, aborted(signal)]);
+  } finally {
+    await server.close();
+  }
+}
+
+async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
+  const config = serveConfiguration(options, terminal);
+  const log = makeLogger(config);
+  await untilStopped(async (signal) => {
+    const server = await startServer(config, log);
+    log.info({ url: server.url, dataDir: config.dataDir }, "listening");
+    await serveUntilStopped(server, signal, async () => {
+      await server.ready;
+      log.info({ url: server.url, docs: `${server.url}/docs` }, "ready");
+      await aborted(signal);
+    });
+    log.info("stopped");
+  });
+}

@@ -1,0 +1,84 @@
+import type { Catalogue, FoldSettings, GenerationRef } from "../../schemas/catalogue.js";
+import type { CatalogueNumber } from "../../schemas/ids.js";
+import type { ItemInfo } from "../../schemas/item.js";
+import type { CatalogueStore } from "../../schemas/ports/event-log.js";
+import { nextCatalogue } from "../../state/catalogue-builder.js";
+
+export interface CatalogueKeeperOptions {
+  readonly catalogues: CatalogueStore;
+  /** Side information of every item, as it is now. */
+  readonly items: () => AsyncIterable<ItemInfo>;
+  readonly settings: FoldSettings;
+  readonly generations: readonly GenerationRef[];
+  /** Appends the activation to the log. */
+  readonly activate: (number: CatalogueNumber) => Promise<unknown>;
+  /** Least time between two catalogues. */
+  readonly minIntervalMs: number;
+  readonly onError: (error: unknown) => void;
+  readonly now?: () => number;
+}
+
+/** Changes come in bursts (an import): the first catalogue after a quiet time waits for the rest of its burst. */
+const SETTLE_MS = 500;
+
+/**
+ * Keeps the newest catalogue equal to the configuration and to what is known of items. A catalogue is stored first and activated
+ * by a record of the log next; a crash in between leaves one that nobody activated, which `confirm` makes up for.
+ */
+export class CatalogueKeeper {
+  private timer: NodeJS.Timeout | undefined;
+  private madeAt = Number.NEGATIVE_INFINITY;
+  private work: Promise<void> = Promise.resolve();
+  private closed = false;
+
+  constructor(private readonly options: CatalogueKeeperOptions) {}
+
+  /** Stores and activates the next catalogue where anything differs from the newest one. Resolves its number. */
+  update(): Promise<CatalogueNumber> {
+    const updated = this.work.then(() => this.store());
+    this.work = updated.then(
+      () => undefined,
+      () => undefined,
+    );
+    return updated;
+  }
+
+  /** Activates the newest catalogue again if the log, folded to its end, has it not as the active one. */
+  async confirm(active: CatalogueNumber | 0): Promise<void> {
+    const newest = await this.options.catalogues.newest();
+    if (newest !== 0 && newest > active) await this.options.activate(newest);
+  }
+
+  /** Side information changed: a catalogue follows soon, but not sooner than `minIntervalMs` after the one before. */
+  itemsChanged(): void {
+    if (this.timer || this.closed) return;
+    const now = this.options.now ?? Date.now;
+    const delay = Math.max(SETTLE_MS, this.madeAt + this.options.minIntervalMs - now());
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      this.update().catch(this.options.onError);
+    }, delay);
+  }
+
+  /** What changed since is left to the next start. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    await this.work;
+  }
+
+  private async store(): Promise<CatalogueNumber> {
+    const { catalogues, settings, generations, activate } = this.options;
+    const newest = await catalogues.newest();
+    const current: Catalogue | undefined = newest === 0 ? undefined : await catalogues.get(newest);
+    const items: ItemInfo[] = [];
+    for await (const info of this.options.items()) items.push(info);
+    const next = nextCatalogue(current, { settings, items, generations });
+    if (next !== current) {
+      await catalogues.put(next);
+      await activate(next.number);
+    }
+    this.madeAt = (this.options.now ?? Date.now)();
+    return next.number;
+  }
+}

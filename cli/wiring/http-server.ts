@@ -1,0 +1,97 @@
+import { createMetrics } from "../../api/metrics.js";
+import { buildServer } from "../../api/server.js";
+import type { Config } from "../../schemas/config.js";
+import { KindredError } from "../../schemas/errors.js";
+import type { IndexShardRows } from "../../schemas/ports/admin.js";
+import type { ReadModelReader, VectorEngine } from "../../schemas/ports/read-model.js";
+import { removeAddress, writeAddress } from "../address-file.js";
+import { eventRulesOf, foldSettingsOf, generationsOf, itemVectorsOf } from "./fold-configuration.js";
+import { LatePart } from "./late-part.js";
+import { makeLogger } from "./offline.js";
+import { UpdaterThread } from "./updater-thread.js";
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly url: string;
+  /** Everything that was in the log at the start is recallable. */
+  readonly ready: Promise<void>;
+  /** Rejects when it cannot go on. */
+  readonly failed: Promise<never>;
+  /** Answers what is under way, then ends the updater cleanly. */
+  close(): Promise<void>;
+}
+
+type Log = ReturnType<typeof makeLogger>;
+
+/**
+ * Updater and recall API in one process: the updater in a thread of its own, answers here.
+ * @throws KindredError DIRECTORY_IN_USE and other reasons why the directory cannot be opened, CONFIG_INVALID, STORAGE_FAILED (the port is taken)
+ */
+export async function startServer(config: Config, log: Log = makeLogger(config)): Promise<RunningServer> {
+  const metrics = createMetrics({ processMetrics: true });
+  let shards: readonly IndexShardRows[] = [];
+  const updater = new UpdaterThread(config, {
+    onMetrics: (snapshot, rows) => {
+      shards = rows;
+      metrics.fromUpdater(snapshot);
+      metrics.setIndexRows(rows);
+    },
+  });
+  await updater.locked;
+  const readModel = new LatePart<ReadModelReader>("the read model");
+  const engine = new LatePart<VectorEngine>("the index");
+  const [ref] = generationsOf(config);
+  const itemVectors = ref && itemVectorsOf(ref);
+  let why: string | null = "catching up with the log";
+  const api = buildServer({
+    ...updater.ports,
+    applied: updater.applied,
+    readModel: readModel.proxy,
+    users: () => engine.get(),
+    itemVectors: (generation) => (generation === ref?.generation ? itemVectors : undefined),
+    rules: eventRulesOf(config),
+    foldSettings: foldOnce(config),
+    notReady: () => why,
+    indexStats: () => shards,
+    metrics,
+    settings: { bodyLimitBytes: config.server.bodyLimitBytes, maxEvents: config.server.maxEventsPerRequest },
+    logger: log,
+  });
+  const close = async (): Promise<void> => {
+    await api.close();
+    await updater.stop();
+    removeAddress(config.dataDir);
+  };
+  const url = await listen(api, config).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  writeAddress(config.dataDir, { url, pid: process.pid });
+  const ready = updater.opened.then((opened) => {
+    readModel.set(opened.readModel);
+    engine.set(opened.engine);
+    why = null;
+  });
+  ready.catch(() => undefined);
+  updater.failed.catch(() => {
+    why = "the updater has stopped";
+  });
+  return { url, ready, failed: updater.failed, close };
+}
+
+function foldOnce(config: Config): () => ReturnType<typeof foldSettingsOf> {
+  const settings = foldSettingsOf(config);
+  return () => settings;
+}
+
+async function listen(api: ReturnType<typeof buildServer>, { server }: Config): Promise<string> {
+  try {
+    return await api.listen({ host: server.host, port: server.port });
+  } catch (cause) {
+    const taken = (cause as NodeJS.ErrnoException).code === "EADDRINUSE";
+    const message = taken
+      ? `port ${server.port} is taken by another process; choose one with --port`
+      : `cannot listen: ${(cause as Error).message}`;
+    throw new KindredError("CONFIG_INVALID", message, `${server.host}:${server.port}`, { cause });
+  }
+}

@@ -1,0 +1,36 @@
+import { existsSync } from "node:fs";
+import { pino } from "pino";
+import type { Config } from "../../schemas/config.js";
+import { KindredError } from "../../schemas/errors.js";
+import { Updater, type UpdaterOptions } from "./updater.js";
+
+export interface OfflineOptions extends Pick<UpdaterOptions, "state" | "index" | "activate"> {
+  readonly signal: AbortSignal;
+  /** Whether the directory may be made. Default false: a command that only looks says that there is nothing to see. */
+  readonly create?: boolean;
+}
+
+/** Log lines as JSON on stderr. */
+export function makeLogger(config: Config): ReturnType<typeof pino> {
+  return pino({ level: config.logging.level, name: "kindred" }, pino.destination({ dest: 2, sync: true }));
+}
+
+/**
+ * Runs `work` on a data directory that no server has open, in this process; folds first what the log is ahead, and closes in any case.
+ * @throws KindredError DIRECTORY_IN_USE, USAGE (there is no such directory), ...
+ */
+export async function withUpdater<T>(
+  config: Config,
+  { signal, create, ...options }: OfflineOptions,
+  work: (updater: Updater) => Promise<T>,
+): Promise<T> {
+  if (create !== true && !existsSync(config.dataDir)) throw new KindredError("USAGE", "there is no such data directory", config.dataDir);
+  const updater = await Updater.open({ activate: create === true, ...options, config, log: makeLogger(config) });
+  try {
+    await updater.start();
+    signal.throwIfAborted();
+    return await work(updater);
+  } finally {
+    await updater.close();
+  }
+}

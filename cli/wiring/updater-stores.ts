@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import { SodiumCipher } from "../../native/cipher.js";
+import type { Config } from "../../schemas/config.js";
+import type { Partition } from "../../schemas/ids.js";
+import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
+import { PartitionState } from "../../state/partition-state.js";
+import { openRocksStore } from "../../state/rocks-store.js";
+import { Journal } from "../../streams/journal/journal.js";
+import { JournalCatalogues } from "../../streams/journal/journal-catalogues.js";
+import { JOURNAL_PARTITION } from "../../streams/journal/journal-reader.js";
+import { itemVectorsOf } from "./fold-configuration.js";
+
+/** Which rows are folded into: those that recall answers from, or others beside them, to try something out. */
+export type StateName = "state" | "shadow";
+
+/** What a data directory holds open: by this process alone. */
+export interface UpdaterStores {
+  readonly journal: Journal;
+  readonly catalogues: JournalCatalogues;
+  readonly state: PartitionState;
+  readonly stateStore: KeyValueStore;
+}
+
+/** Opens journal and state; what was opened is closed again when a later part fails. @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, JOURNAL_CORRUPT, STATE_CORRUPT, STORAGE_FAILED */
+export async function openStores(config: Config, name: StateName = "state"): Promise<UpdaterStores> {
+  const journal = await openJournal(config);
+  const catalogues = new JournalCatalogues(journal.store);
+  let stateStore: KeyValueStore | undefined;
+  try {
+    stateStore = await openRocksStore(join(config.dataDir, name, String(JOURNAL_PARTITION)), { cacheBytes: 64 << 20 });
+    const partition: Partition = JOURNAL_PARTITION;
+    const state = await PartitionState.open({
+      store: stateStore,
+      partition,
+      catalogues,
+      itemVectors: itemVectorsOf,
+      cacheRows: config.pipeline.cacheRows,
+    });
+    return { journal, catalogues, state, stateStore };
+  } catch (error) {
+    await stateStore?.close();
+    await journal.close();
+    throw error;
+  }
+}
+
+async function openJournal({ dataDir, journal, deadLetters }: Config): Promise<Journal> {
+  const store = await openRocksStore(join(dataDir, "journal"), { corruptCode: "JOURNAL_CORRUPT" });
+  try {
+    const { maxLagEvents, maxPendingBytes } = journal;
+    return await Journal.open(store, new SodiumCipher(), { maxLagEvents, maxPendingBytes, maxDeadLetters: deadLetters.limit });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+export async function closeStores({ journal, stateStore }: UpdaterStores): Promise<void> {
+  await stateStore.close();
+  await journal.close();
+}

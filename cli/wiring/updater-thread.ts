@@ -1,0 +1,103 @@
+import { Worker } from "node:worker_threads";
+import { NativeReadModel } from "../../index/read-model/native-read-model.js";
+import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
+import type { Config } from "../../schemas/config.js";
+import { KindredError } from "../../schemas/errors.js";
+import type { IndexShardRows, UpdaterMetrics } from "../../schemas/ports/admin.js";
+import type { ReadModelReader, VectorEngine } from "../../schemas/ports/read-model.js";
+import { AppliedWaiters } from "./applied-waiters.js";
+import { fromSentError, RemoteCalls } from "./port-calls.js";
+import { remoteUpdater, type UpdaterCalls, type UpdaterNews, type UpdaterPorts } from "./worker-ports.js";
+
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+function deferred<T>(): Deferred<T> {
+  let settle: Omit<Deferred<T>, "promise"> | undefined;
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  return { promise, ...(settle as Omit<Deferred<T>, "promise">) };
+}
+
+/** What recall reads, attached to in this thread. */
+export interface OpenedIndex {
+  readonly readModel: ReadModelReader;
+  readonly engine: VectorEngine;
+}
+
+export interface UpdaterThreadEvents {
+  onMetrics(snapshot: UpdaterMetrics, shards: readonly IndexShardRows[]): void;
+}
+
+/** The updater's thread, seen from the one that answers. */
+export class UpdaterThread {
+  readonly applied = new AppliedWaiters();
+  readonly ports: UpdaterPorts;
+  /** The data directory is ours. Rejects with what `failed` rejects with. */
+  readonly locked: Promise<void>;
+  /** Everything that was in the log at the start is recallable. */
+  readonly opened: Promise<OpenedIndex>;
+  /** Rejects when the updater cannot go on; never resolves. */
+  readonly failed: Promise<never>;
+  private readonly worker: Worker;
+  private readonly calls: RemoteCalls<UpdaterCalls>;
+  private readonly exited: Promise<void>;
+  private detach: () => Promise<void> = async () => undefined;
+  private lockedNow = false;
+
+  constructor(config: Config, events: UpdaterThreadEvents) {
+    this.worker = new Worker(new URL("./updater-worker.js", import.meta.url), { workerData: config, name: "updater" });
+    this.calls = new RemoteCalls<UpdaterCalls>(this.worker);
+    this.ports = remoteUpdater(this.calls, config.journal.maxLagEvents);
+    const lock = deferred<void>();
+    const open = deferred<OpenedIndex>();
+    const fail = deferred<never>();
+    const onFailed = (error: KindredError): void => {
+      this.calls.close(error);
+      for (const waiting of [lock, open, fail]) waiting.reject(error);
+    };
+    this.worker.on("message", (news: UpdaterNews) => {
+      if (news.kind === "applied") this.applied.advance(news.position, news.eventTime);
+      else if (news.kind === "metrics") events.onMetrics(news.snapshot, news.shards);
+      else if (news.kind === "locked") {
+        this.lockedNow = true;
+        lock.resolve();
+      } else if (news.kind === "opened") open.resolve(this.attach(news));
+      else if (news.kind === "failed") onFailed(fromSentError(news.error));
+    });
+    this.worker.on("error", (cause) =>
+      onFailed(new KindredError("INTERNAL", `the updater's thread broke: ${cause.message}`, undefined, { cause })),
+    );
+    this.exited = new Promise((resolve) => {
+      this.worker.on("exit", () => {
+        onFailed(new KindredError("NOT_READY", "the updater has stopped"));
+        resolve();
+      });
+    });
+    [this.locked, this.opened, this.failed] = [lock.promise, open.promise, fail.promise];
+    // Whoever does not wait for one of them must not be ended by it.
+    for (const promise of [this.locked, this.opened, this.failed]) promise.catch(() => undefined);
+  }
+
+  /** Ends it cleanly: nothing acknowledged is lost, what it has open is closed. */
+  async stop(): Promise<void> {
+    this.applied.close();
+    await this.detach();
+    if (this.lockedNow) await this.calls.call("stop").catch(() => undefined);
+    await this.exited;
+  }
+
+  private attach({ readModel: handle, engine: given }: Extract<UpdaterNews, { kind: "opened" }>): OpenedIndex {
+    const readModel = NativeReadModel.attach(handle);
+    const engine = EmbeddedEngine.attach(given.handle);
+    this.detach = async () => {
+      await engine.close();
+      readModel.close();
+    };
+    return { readModel, engine };
+  }
+}

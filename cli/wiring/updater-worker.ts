@@ -1,0 +1,46 @@
+// Entry of the updater's thread: everything that changes state runs here, away from the thread that answers.
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import type { Config } from "../../schemas/config.js";
+import { makeLogger } from "./offline.js";
+import { toSentError } from "./port-calls.js";
+import { Updater } from "./updater.js";
+import { offerUpdater, type UpdaterNews } from "./worker-ports.js";
+
+const METRICS_EVERY_MS = 1_000;
+
+const port = parentPort as MessagePort;
+const tell = (news: UpdaterNews): void => port.postMessage(news);
+const failed = (error: unknown): void => tell({ kind: "failed", error: toSentError(error) });
+
+async function main(config: Config): Promise<void> {
+  const updater = await Updater.open({
+    config,
+    log: makeLogger(config),
+    onApplied: (position, eventTime) => tell({ kind: "applied", position, eventTime }),
+    onFailed: failed,
+  });
+  tell({ kind: "locked" });
+  let ticking: NodeJS.Timeout | undefined;
+  const started = updater.start();
+  offerUpdater(port, updater, async () => {
+    clearInterval(ticking);
+    updater.interrupt();
+    await started.catch(() => undefined);
+    await updater.close();
+    // After the answer was posted.
+    setImmediate(() => port.close());
+  });
+  await started;
+  const { index } = updater;
+  if (!index) return;
+  const { engine, model } = index;
+  tell({ kind: "applied", ...updater.applied() });
+  tell({
+    kind: "opened",
+    readModel: model.handle,
+    engine: { handle: engine.handle, generation: engine.generation, dims: engine.dims, metric: engine.metric },
+  });
+  ticking = setInterval(() => tell({ kind: "metrics", snapshot: updater.metrics(), shards: index.shards() }), METRICS_EVERY_MS);
+}
+
+main(workerData as Config).catch(failed);

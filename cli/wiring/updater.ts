@@ -1,0 +1,220 @@
+import type { Config } from "../../schemas/config.js";
+import { KindredError } from "../../schemas/errors.js";
+import type { EpochMs, Offset } from "../../schemas/ids.js";
+import type { DeadLetters, StateOwner, UpdaterMetrics } from "../../schemas/ports/admin.js";
+import type { EventIntake } from "../../schemas/ports/event-log.js";
+import type { Position } from "../../schemas/position.js";
+import { JournalDeadLetters } from "../../streams/dead-letters/journal-dead-letters.js";
+import { JournalIntake, journalPosition } from "../../streams/journal/journal-intake.js";
+import type { AppliedBatch } from "../../streams/operators/batches.js";
+import type { RowPublisher } from "../../streams/operators/publish-rows.js";
+import { runPipeline } from "../../streams/pipeline.js";
+import { CatalogueKeeper } from "./catalogue-keeper.js";
+import { eventRulesOf, foldSettingsOf, generationsOf } from "./fold-configuration.js";
+import { SearchIndex } from "./search-index.js";
+import { UpdaterCounters } from "./updater-counters.js";
+import { closeStores, openStores, type StateName, type UpdaterStores } from "./updater-stores.js";
+import type { UpdaterPorts } from "./worker-ports.js";
+
+export interface UpdaterLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface UpdaterOptions {
+  readonly config: Config;
+  readonly log: UpdaterLog;
+  /** Rows of their own beside the live ones; "state" if not given. */
+  readonly state?: StateName;
+  /** Whether what recall reads is built too. Default true. */
+  readonly index?: boolean;
+  /** Whether this configuration takes effect: a command that only looks must not activate a catalogue. Default true. */
+  readonly activate?: boolean;
+  /** Told after each publish. */
+  readonly onApplied?: (position: Position, eventTime: EpochMs) => void;
+  /** Told once when folding has failed: nothing is folded any more. */
+  readonly onFailed?: (error: unknown) => void;
+}
+
+const NOWHERE: RowPublisher = { publish: () => undefined };
+
+/**
+ * Everything that changes or owns the state, in one thread: the journal, the rows, the pipeline between them and what recall
+ * reads. Opened in steps, so that whoever waits can be told: the stores (the directory is ours, or refused), then what the
+ * log has ahead of the state, then the index, then live.
+ */
+export class Updater implements UpdaterPorts {
+  readonly intake: EventIntake;
+  readonly owner: StateOwner;
+  readonly deadLetters: DeadLetters;
+  readonly keeper: CatalogueKeeper;
+  private readonly counters = new UpdaterCounters();
+  private readonly stop = new AbortController();
+  private readonly watchers = new Set<() => void>();
+  private searchIndex: SearchIndex | undefined;
+  private running: Promise<void> = Promise.resolve();
+  private live = false;
+  private failure: unknown;
+
+  private constructor(
+    private readonly options: UpdaterOptions,
+    readonly stores: UpdaterStores,
+  ) {
+    const { config, log } = options;
+    const { journal, catalogues, state } = stores;
+    const journalIntake = new JournalIntake(journal);
+    this.keeper = new CatalogueKeeper({
+      catalogues,
+      items: () => journal.items.all(),
+      settings: foldSettingsOf(config),
+      generations: generationsOf(config),
+      activate: (number) => journal.activate(number),
+      minIntervalMs: config.catalogue.minIntervalMs,
+      onError: (err) => log.error({ err }, "the next catalogue could not be made"),
+    });
+    this.intake = {
+      append: (events) => journalIntake.append(events),
+      erase: (user, at) => journalIntake.erase(user, at),
+      putItems: async (items) => {
+        await journalIntake.putItems(items);
+        await this.searchIndex?.putItems(items);
+        this.keeper.itemsChanged();
+      },
+    };
+    this.owner = { profile: (user) => state.profile(user), summary: async () => state.summary(), verify: () => state.verify() };
+    this.deadLetters = new JournalDeadLetters(journal, eventRulesOf(config));
+  }
+
+  /** Takes the directory. @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, JOURNAL_CORRUPT, STATE_CORRUPT, ... */
+  static async open(options: UpdaterOptions): Promise<Updater> {
+    return new Updater(options, await openStores(options.config, options.state));
+  }
+
+  /** Folds what the log is ahead, builds what recall reads, and goes live. @throws what made it impossible; close it then */
+  async start(): Promise<void> {
+    const { journal, state } = this.stores;
+    const missing = await journal.resumeAfter(state.appliedOffset);
+    if (missing > 0) this.options.log.error({ missing }, "the journal lost its newest records; the state has them already");
+    // A log without any record has no catalogue to fold with; every other one activates changes after what it holds.
+    if (this.options.activate !== false) await this.keeper.update();
+    await this.catchUp();
+    if (this.options.activate !== false) {
+      await this.keeper.confirm(state.activeCatalogue);
+      await this.catchUp();
+    }
+    this.stop.signal.throwIfAborted();
+    if (this.options.index !== false) await this.openIndex();
+    this.stop.signal.throwIfAborted();
+    journal.setApplied(state.appliedOffset);
+    this.live = true;
+    this.running = this.run(this.searchIndex ?? NOWHERE, this.stop.signal).catch((error: unknown) => this.fail(error));
+  }
+
+  get index(): SearchIndex | undefined {
+    return this.searchIndex;
+  }
+
+  applied(): { readonly position: Position; readonly eventTime: EpochMs } {
+    const { state } = this.stores;
+    return { position: journalPosition(state.appliedOffset), eventTime: state.eventTime };
+  }
+
+  /** Everything acknowledged by now is applied, and every row computed with the newest catalogue. */
+  async drained(signal?: AbortSignal): Promise<void> {
+    const { journal, state } = this.stores;
+    const end = journal.endOffset;
+    await this.until(() => state.appliedOffset >= end && !state.migrating, signal);
+  }
+
+  metrics(): UpdaterMetrics {
+    const { journal, state } = this.stores;
+    return this.counters.snapshot({ sourceLagEvents: journal.lag, stateRows: state.summary().rows });
+  }
+
+  /** Makes `start` end soon; `close` is still to be called. */
+  interrupt(): void {
+    this.stop.abort(new KindredError("NOT_READY", "the updater is stopping"));
+  }
+
+  /** Ends after the batches under way; what is acknowledged and not folded yet is folded at the next start. */
+  async close(): Promise<void> {
+    this.interrupt();
+    await this.keeper.close();
+    await this.running;
+    await this.searchIndex?.close();
+    await closeStores(this.stores);
+  }
+
+  private async openIndex(): Promise<void> {
+    const [ref] = generationsOf(this.options.config);
+    if (!ref) throw new KindredError("INTERNAL", "no generation is live");
+    this.searchIndex = await SearchIndex.open(this.options.config, ref, this.stores.state);
+    await this.searchIndex.putItems(this.stores.journal.items.all());
+  }
+
+  /** Folds up to the log's end as it is now, without publishing: the index is read from the rows afterwards. */
+  private async catchUp(): Promise<void> {
+    const { journal, state } = this.stores;
+    const target: Offset = journal.endOffset;
+    if (state.appliedOffset >= target) return;
+    const there = AbortSignal.any([this.stop.signal, this.reached(target)]);
+    await this.run(NOWHERE, there);
+  }
+
+  private reached(target: Offset): AbortSignal {
+    const reached = new AbortController();
+    void this.until(() => this.stores.state.appliedOffset >= target, this.stop.signal).then(
+      () => reached.abort(),
+      () => reached.abort(),
+    );
+    return reached.signal;
+  }
+
+  private run(publisher: RowPublisher, signal: AbortSignal): Promise<void> {
+    const { journal, state } = this.stores;
+    const { batchEvents, credits } = this.options.config.pipeline;
+    const parts = {
+      reader: journal.reader(),
+      state,
+      publisher,
+      keepLetters: journal.keepLetters.bind(journal),
+      applied: (batch: AppliedBatch) => this.onApplied(batch),
+    };
+    return runPipeline(parts, { maxRecords: batchEvents, credits, signal });
+  }
+
+  private onApplied(batch: AppliedBatch): void {
+    const { journal, state } = this.stores;
+    this.counters.applied(batch, this.live);
+    if (this.live) journal.setApplied(batch.endOffset);
+    this.options.onApplied?.(journalPosition(batch.endOffset), state.eventTime);
+    for (const watch of [...this.watchers]) watch();
+  }
+
+  private fail(error: unknown): void {
+    this.failure = error;
+    for (const watch of [...this.watchers]) watch();
+    this.options.onFailed?.(error);
+  }
+
+  /** @throws what made folding fail, or the abort */
+  private until(condition: () => boolean, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const check = (): void => {
+        if (this.failure !== undefined) done(() => reject(this.failure));
+        else if (signal?.aborted)
+          done(() => reject(signal.reason instanceof Error ? signal.reason : new KindredError("NOT_READY", "stopped")));
+        else if (condition()) done(resolve);
+      };
+      const done = (settle: () => void): void => {
+        this.watchers.delete(check);
+        signal?.removeEventListener("abort", check);
+        settle();
+      };
+      this.watchers.add(check);
+      signal?.addEventListener("abort", check);
+      check();
+    });
+  }
+}

@@ -1,0 +1,98 @@
+import { KindredError } from "../../schemas/errors.js";
+import type { EpochMs, Generation } from "../../schemas/ids.js";
+import type { DeadLetters, IndexShardRows, StateOwner, UpdaterMetrics } from "../../schemas/ports/admin.js";
+import type { EventIntake } from "../../schemas/ports/event-log.js";
+import type { Metric } from "../../schemas/ports/read-model.js";
+import type { Position } from "../../schemas/position.js";
+import { answerCalls, type Port, type RemoteCalls, type SentError } from "./port-calls.js";
+
+/** An engine that another thread attaches to. */
+export interface EngineHandle {
+  readonly handle: number;
+  readonly generation: Generation;
+  readonly dims: number;
+  readonly metric: Metric;
+}
+
+/** What the updater's thread tells without being asked. */
+export type UpdaterNews =
+  /** The data directory is this process's. */
+  | { readonly kind: "locked" }
+  /** Memory to read from, with everything in it that was in the log at the start; before it nothing can be answered. */
+  | { readonly kind: "opened"; readonly readModel: number; readonly engine: EngineHandle }
+  | { readonly kind: "applied"; readonly position: Position; readonly eventTime: EpochMs }
+  | { readonly kind: "metrics"; readonly snapshot: UpdaterMetrics; readonly shards: readonly IndexShardRows[] }
+  /** The updater cannot go on; the process must end. */
+  | { readonly kind: "failed"; readonly error: SentError };
+
+/** What the updater's thread does when asked. */
+export type UpdaterCalls = {
+  readonly append: EventIntake["append"];
+  readonly putItems: EventIntake["putItems"];
+  readonly erase: EventIntake["erase"];
+  readonly profile: StateOwner["profile"];
+  readonly summary: StateOwner["summary"];
+  readonly verify: StateOwner["verify"];
+  readonly listLetters: DeadLetters["list"];
+  readonly replayLetters: DeadLetters["replay"];
+  /** Folds what is acknowledged, saves, closes. Nothing is answered after it. */
+  readonly stop: () => Promise<void>;
+};
+
+/** Parts of the updater that other threads may use. */
+export interface UpdaterPorts {
+  readonly intake: EventIntake;
+  readonly owner: StateOwner;
+  readonly deadLetters: DeadLetters;
+}
+
+/** Offers the updater's parts to the thread behind `port`. */
+export function offerUpdater(port: Port, { intake, owner, deadLetters }: UpdaterPorts, stop: () => Promise<void>): void {
+  answerCalls<UpdaterCalls>(port, {
+    append: (events) => intake.append(events),
+    putItems: (items) => intake.putItems(items),
+    erase: (user, at) => intake.erase(user, at),
+    profile: (user) => owner.profile(user),
+    summary: () => owner.summary(),
+    verify: () => owner.verify(),
+    listLetters: (options) => deadLetters.list(options),
+    replayLetters: (repairs) => deadLetters.replay(repairs),
+    stop,
+  });
+}
+
+/**
+ * The updater's parts, seen from this thread.
+ * @param maxWaitingEvents events on their way to the other thread above which nothing more is taken: a thread that is busy
+ * must not let messages pile up
+ */
+export function remoteUpdater(calls: RemoteCalls<UpdaterCalls>, maxWaitingEvents: number): UpdaterPorts {
+  let waiting = 0;
+  return {
+    intake: {
+      async append(events) {
+        if (waiting > 0 && waiting + events.length > maxWaitingEvents)
+          throw new KindredError("OVERLOADED", `${waiting} events wait for the updater; nothing of this was taken`, undefined, {
+            retryAfterSeconds: 1,
+          });
+        waiting += events.length;
+        try {
+          return await calls.call("append", events);
+        } finally {
+          waiting -= events.length;
+        }
+      },
+      putItems: (items) => calls.call("putItems", items),
+      erase: (user, at) => calls.call("erase", user, at),
+    },
+    owner: {
+      profile: (user) => calls.call("profile", user),
+      summary: () => calls.call("summary"),
+      verify: () => calls.call("verify"),
+    },
+    deadLetters: {
+      list: (options) => calls.call("listLetters", options),
+      replay: (repairs) => calls.call("replayLetters", repairs),
+    },
+  };
+}
