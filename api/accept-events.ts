@@ -38,21 +38,28 @@ export function acceptLines(body: Buffer, rules: EventRules, limits: AcceptLimit
     start = end + 1;
     if (isBlank(line)) continue;
     if (taker.count === limits.maxEvents) throw tooMany(limits.maxEvents);
-    if (line.length > limits.maxLineBytes) taker.refuse({ code: "EVENT_TOO_LARGE", message: `the line is longer than ${limits.maxLineBytes} bytes` });
+    if (line.length > limits.maxLineBytes)
+      taker.refuse({ code: "EVENT_TOO_LARGE", message: `the line is longer than ${limits.maxLineBytes} bytes` });
     else takeLine(line, newline < 0, taker);
   }
   return taker;
 }
 
 function takeLine(line: Buffer, unterminated: boolean, taker: Taker): void {
-  if (!isUtf8(line)) return taker.refuse({ code: "INVALID_JSON", message: "the line is not UTF-8" });
-  let raw: unknown;
-  try {
-    raw = JSON.parse(line.toString());
-  } catch {
-    return taker.refuse({ code: "INVALID_JSON", message: unterminated ? "the last line is not valid JSON, and no newline ends it" : "the line is not valid JSON" });
+  const read = isUtf8(line) ? readJson(line.toString()) : undefined;
+  if (read !== undefined) taker.take(read.value);
+  else {
+    const what = unterminated ? "the last line, which no newline ends," : "the line";
+    taker.refuse({ code: "INVALID_JSON", message: `${what} is not valid JSON in UTF-8` });
   }
-  taker.take(raw);
+}
+
+function readJson(text: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
 }
 
 function isBlank(line: Buffer): boolean {
@@ -60,7 +67,8 @@ function isBlank(line: Buffer): boolean {
   return true;
 }
 
-const tooMany = (max: number): KindredError => new KindredError("TOO_MANY_EVENTS", `at most ${max} events in one request; nothing was taken`);
+const tooMany = (max: number): KindredError =>
+  new KindredError("TOO_MANY_EVENTS", `at most ${max} events in one request; nothing was taken`);
 
 class Taker implements AcceptedEvents {
   readonly events: BehaviourEvent[] = [];
@@ -71,7 +79,10 @@ class Taker implements AcceptedEvents {
 
   take(raw: unknown): void {
     const parsed = parseEvent(raw, this.rules);
-    if (!parsed.ok) return this.refuse(parsed.error);
+    if (!parsed.ok) {
+      this.refuse(parsed.error);
+      return;
+    }
     this.count++;
     this.events.push(parsed.value);
   }

@@ -1,5 +1,5 @@
-import { covers, formatPosition, parsePosition } from "../schemas/position.js";
 import type { AppliedPosition } from "../schemas/ports/event-log.js";
+import { covers, formatPosition, parsePosition } from "../schemas/position.js";
 import { toTime } from "./wire-time.js";
 
 /**

@@ -16,7 +16,8 @@ export function addJsonParser(api: Api): void {
     if (!isUtf8(body)) return done(new KindredError("INVALID_JSON", "the body is not UTF-8"));
     return parse(request, body.toString(), (error, parsed) => {
       if (error === null) done(null, parsed);
-      else done(new KindredError("INVALID_JSON", `the body is not valid JSON: ${error.message.slice(0, 200)}`, undefined, { cause: error }));
+      else
+        done(new KindredError("INVALID_JSON", `the body is not valid JSON: ${error.message.slice(0, 200)}`, undefined, { cause: error }));
     });
   });
 }

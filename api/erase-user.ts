@@ -26,13 +26,24 @@ export async function eraseUser(parts: ResolvedParts, user: UserId): Promise<Sta
   const published = readModel.user(user);
   const removed: Static<typeof ErasureAnswer>["removed"] = [
     { where: "log", what: "the key of the user's payloads", removed: payloadKeyDropped },
-    { where: "state", what: "the row: profile, accumulators, pooled sums", removed: isApplied && (row === undefined || isNew(row.offset, row.partition)) },
+    {
+      where: "state",
+      what: "the row: profile, accumulators, pooled sums",
+      removed: isApplied && (row === undefined || isNew(row.offset, row.partition)),
+    },
     {
       where: "read-model",
-      what: before === undefined ? "nothing was published" : `the published row (${before.events} events, ${before.items.length} items) and its fingerprint`,
+      what:
+        before === undefined
+          ? "nothing was published"
+          : `the published row (${before.events} events, ${before.items.length} items) and its fingerprint`,
       removed: isApplied && (published === undefined || isNew(published.offset, published.partition)),
     },
-    { where: "index", what: hadVector ? "the pooled vector" : "no vector was held", removed: isApplied && (before === undefined || engine.vector(before.ordinal) === undefined) },
+    {
+      where: "index",
+      what: hadVector ? "the pooled vector" : "no vector was held",
+      removed: isApplied && (before === undefined || engine.vector(before.ordinal) === undefined),
+    },
   ];
   return { user, erasedAt: toTime(at), position: token, complete: removed.every((part) => part.removed), removed };
 }

@@ -17,5 +17,9 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
  */
 export function assertLoopback(host: string): void {
   if (LOOPBACK.test(host)) return;
-  throw new KindredError("CONFIG_INVALID", `without keys the server listens on loopback only (127.0.0.1, ::1, localhost), not on ${host}`, "server.host");
+  throw new KindredError(
+    "CONFIG_INVALID",
+    `without keys the server listens on loopback only (127.0.0.1, ::1, localhost), not on ${host}`,
+    "server.host",
+  );
 }

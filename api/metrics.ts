@@ -28,16 +28,42 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const registry = new Registry();
   const registers = [registry];
   if (options.processMetrics === true) collectDefaultMetrics({ register: registry, prefix: "kindred_" });
-  const events = new Counter({ name: "kindred_events_total", help: "Behaviour events by where they came from and what became of them", labelNames: ["source", "outcome"], registers });
-  const recall = new Histogram({ name: "kindred_recall_duration_seconds", help: "Time of a recall, without waiting for `after`", labelNames: ["scenario"], buckets: RECALL_BUCKETS_SECONDS, registers });
-  const eventToRecall = new SnapshotHistogram("kindred_event_to_recall_seconds", "Time from accepted to recallable", EVENT_TO_RECALL_BUCKETS_SECONDS, registry);
+  const events = new Counter({
+    name: "kindred_events_total",
+    help: "Behaviour events by where they came from and what became of them",
+    labelNames: ["source", "outcome"],
+    registers,
+  });
+  const recall = new Histogram({
+    name: "kindred_recall_duration_seconds",
+    help: "Time of a recall, without waiting for `after`",
+    labelNames: ["scenario"],
+    buckets: RECALL_BUCKETS_SECONDS,
+    registers,
+  });
+  const eventToRecall = new SnapshotHistogram(
+    "kindred_event_to_recall_seconds",
+    "Time from accepted to recallable",
+    EVENT_TO_RECALL_BUCKETS_SECONDS,
+    registry,
+  );
   const lag = new Gauge({ name: "kindred_source_lag_events", help: "Records in the log that are not applied yet", registers });
   const rows = new Gauge({ name: "kindred_state_rows", help: "Rows of the state", registers });
   const indexRows = new Gauge({ name: "kindred_index_rows", help: "Rows of an index shard", labelNames: ["shard"], registers });
   const swaps = new Counter({ name: "kindred_index_swaps_total", help: "Shard sets published", registers });
-  const swapDuration = new SnapshotHistogram("kindred_index_swap_duration_seconds", "Time from staged to published", INDEX_SWAP_BUCKETS_SECONDS, registry);
+  const swapDuration = new SnapshotHistogram(
+    "kindred_index_swap_duration_seconds",
+    "Time from staged to published",
+    INDEX_SWAP_BUCKETS_SECONDS,
+    registry,
+  );
   const recallAtK = new Gauge({ name: "kindred_index_recall_at_k", help: "Live answers against an exact scan, 0..1", registers });
-  const deadLetters = new Counter({ name: "kindred_dead_letters_total", help: "Records that could not be folded", labelNames: ["code"], registers });
+  const deadLetters = new Counter({
+    name: "kindred_dead_letters_total",
+    help: "Records that could not be folded",
+    labelNames: ["code"],
+    registers,
+  });
   const growth = new Growth();
 
   return {
@@ -47,7 +73,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     },
     observeRecall: (scenario, seconds) => recall.observe({ scenario }, seconds),
     fromUpdater(snapshot) {
-      for (const { source, outcome, count } of snapshot.events) events.inc({ source, outcome }, growth.of(`events ${source} ${outcome}`, count));
+      for (const { source, outcome, count } of snapshot.events)
+        events.inc({ source, outcome }, growth.of(`events ${source} ${outcome}`, count));
       for (const { code, count } of snapshot.deadLetters) deadLetters.inc({ code }, growth.of(`dead ${code}`, count));
       swaps.inc(growth.of("swaps", snapshot.indexSwaps));
       eventToRecall.set(snapshot.eventToRecall);

@@ -6,7 +6,12 @@ import type { Api } from "./server-parts.js";
 export function addNotFound(api: Api): void {
   const known: { readonly pattern: RegExp; readonly methods: string[] }[] = [];
   api.addHook("onRoute", ({ url, method }) => {
-    const pattern = new RegExp(`^${url.split(/:[^/]+|\*/).map(escape).join("[^/]+")}$`);
+    const pattern = new RegExp(
+      `^${url
+        .split(/:[^/]+|\*/)
+        .map(quote)
+        .join("[^/]+")}$`,
+    );
     known.push({ pattern, methods: [method].flat() });
   });
   api.setNotFoundHandler((request, reply) => {
@@ -18,4 +23,4 @@ export function addNotFound(api: Api): void {
   });
 }
 
-const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const quote = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");

@@ -11,7 +11,8 @@ export function describeApi(api: Api): void {
       info: {
         title: "kindred",
         version: "1",
-        description: "Real-time recall from implicit relationship chains. Errors are RFC 9457 problem details with a stable `code`; `X-Request-ID` is echoed.",
+        description:
+          "Real-time recall from implicit relationship chains. Errors are RFC 9457 problem details with a stable `code`; `X-Request-ID` is echoed.",
         license: { name: "Apache-2.0", identifier: "Apache-2.0" },
       },
       tags: [

@@ -48,18 +48,24 @@ export function toKindredError(error: unknown): KindredError {
   const { code, statusCode, message } = (error ?? {}) as Partial<FastifyError>;
   const known = code === undefined ? undefined : FASTIFY_CODES[code];
   if (known !== undefined) return new KindredError(known[0], known[1], undefined, { cause: error });
-  if (error instanceof SyntaxError && statusCode === 400) return new KindredError("INVALID_JSON", message ?? "the body is not valid JSON", undefined, { cause: error });
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new KindredError("INVALID_BODY", message ?? "bad request", undefined, { cause: error });
+  if (error instanceof SyntaxError && statusCode === 400)
+    return new KindredError("INVALID_JSON", message ?? "the body is not valid JSON", undefined, { cause: error });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new KindredError("INVALID_BODY", message ?? "bad request", undefined, { cause: error });
   return new KindredError("INTERNAL", message ?? "unknown", undefined, { cause: error });
 }
 
 export function sendProblem(raw: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = toKindredError(raw);
   // An argument that we passed on wrongly is our fault: the log has it, the caller gets no inner detail.
-  const shown = error.status === 500 && error.code !== "INTERNAL" ? new KindredError("INTERNAL", error.message, undefined, { cause: error }) : error;
+  const shown =
+    error.status === 500 && error.code !== "INTERNAL" ? new KindredError("INTERNAL", error.message, undefined, { cause: error }) : error;
   if (shown.status >= 500 && !shown.canRetry) request.log.error({ err: raw, requestId: request.id }, "request failed");
   if (shown.retryAfterSeconds !== undefined) reply.header("retry-after", String(shown.retryAfterSeconds));
-  return reply.code(shown.status).type(PROBLEM_TYPE).send(problemOf(shown, pathOf(request.url), request.id));
+  return reply
+    .code(shown.status)
+    .type(PROBLEM_TYPE)
+    .send(problemOf(shown, pathOf(request.url), request.id));
 }
 
 /** The path without the query: queries may hold what is not to be repeated. */

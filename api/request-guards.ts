@@ -14,7 +14,8 @@ export function addRequestGuards(api: Api, settings: ApiSettings, notReady: () =
   function refuse(request: FastifyRequest, reply: FastifyReply): KindredError | null {
     if (!isQueryDecodable(request.url)) return new KindredError("INVALID_PARAMETER", "the query is not valid percent-encoded UTF-8");
     const encoding = request.headers["content-encoding"];
-    if (encoding !== undefined && encoding !== "identity") return new KindredError("UNSUPPORTED_MEDIA_TYPE", `content-encoding ${encoding.slice(0, 32)} is not taken`);
+    if (encoding !== undefined && encoding !== "identity")
+      return new KindredError("UNSUPPORTED_MEDIA_TYPE", `content-encoding ${encoding.slice(0, 32)} is not taken`);
     if (!request.url.startsWith("/v1/")) return null;
     const why = notReady();
     return why === null ? inFlight.enter(request, reply) : new KindredError("NOT_READY", why);

@@ -20,7 +20,8 @@ export class RequestsInFlight {
     const bytes = this.#bytesOf(request);
     if (this.#requests >= maxRequestsInFlight) return new KindredError("OVERLOADED", `${maxRequestsInFlight} requests are under way`);
     // One alone always fits: whether it is too large is for the body limit to say.
-    if (this.#bodyBytes > 0 && this.#bodyBytes + bytes > maxBodyBytesInFlight) return new KindredError("OVERLOADED", "the bodies under way hold as much as may be held");
+    if (this.#bodyBytes > 0 && this.#bodyBytes + bytes > maxBodyBytesInFlight)
+      return new KindredError("OVERLOADED", "the bodies under way hold as much as may be held");
     this.#requests++;
     this.#bodyBytes += bytes;
     // Also emitted when the caller goes away.

@@ -1,6 +1,6 @@
-import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { FoldSettings, ItemVectors } from "../schemas/catalogue.js";
 import type { EventRules } from "../schemas/event.js";
 import type { Generation } from "../schemas/ids.js";

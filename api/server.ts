@@ -1,7 +1,7 @@
+import type { Socket } from "node:net";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { ConnectionError, FastifyRequest } from "fastify";
 import Fastify, { LogController } from "fastify";
-import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import type { Socket } from "node:net";
 import { KindredError } from "../schemas/errors.js";
 import { addJsonParser } from "./body-parsers.js";
 import { addNotFound } from "./not-found.js";
@@ -93,9 +93,15 @@ function refuseUnreadable(error: ConnectionError, socket: Socket): void {
   if (error.code === "ECONNRESET" || socket.destroyed) return;
   if (socket.writable) {
     const tooLarge = error.code === "HPE_HEADER_OVERFLOW";
-    const problem = problemOf(new KindredError("INVALID_PARAMETER", tooLarge ? "the headers are too large" : "the request is not valid HTTP"), "", requestIdOf({ headers: {} }));
+    const problem = problemOf(
+      new KindredError("INVALID_PARAMETER", tooLarge ? "the headers are too large" : "the request is not valid HTTP"),
+      "",
+      requestIdOf({ headers: {} }),
+    );
     const body = JSON.stringify(problem);
-    socket.write(`HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+    socket.write(
+      `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
   }
   socket.destroy(error);
 }

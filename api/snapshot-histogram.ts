@@ -30,7 +30,10 @@ export class SnapshotHistogram {
     const { counts, sum } = add(this.#earlier, this.#now);
     const values: MetricValueWithName<string>[] = [];
     let upTo = 0;
-    this.bounds.forEach((bound, i) => values.push({ metricName: `${this.name}_bucket`, labels: { le: bound }, value: (upTo += counts[i] ?? 0) }));
+    this.bounds.forEach((bound, i) => {
+      upTo += counts[i] ?? 0;
+      values.push({ metricName: `${this.name}_bucket`, labels: { le: bound }, value: upTo });
+    });
     const count = upTo + (counts[this.bounds.length] ?? 0);
     values.push({ metricName: `${this.name}_bucket`, labels: { le: "+Inf" }, value: count });
     values.push({ metricName: `${this.name}_sum`, labels: {}, value: sum }, { metricName: `${this.name}_count`, labels: {}, value: count });

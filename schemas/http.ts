@@ -40,9 +40,13 @@ export const EventBody = Type.Object(
   {
     user: Id,
     item: Type.String({ minLength: 1, maxLength: MAX_ID_LENGTH, description: "`song:42` gives the type `song` unless `type` is set" }),
-    action: Type.String({ description: "One of the configured actions: click, play, finish, like, collect, share, comment, follow, gift, skip, dislike" }),
+    action: Type.String({
+      description: "One of the configured actions: click, play, finish, like, collect, share, comment, follow, gift, skip, dislike",
+    }),
     ts: Type.Unsafe<string | number>({ type: ["string", "number"], description: "RFC 3339 or epoch milliseconds" }),
-    id: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: "Idempotency key: counts once per user within a bounded window" })),
+    id: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 64, description: "Idempotency key: counts once per user within a bounded window" }),
+    ),
     type: Type.Optional(Type.String()),
     scene: Type.Optional(Type.String()),
     value: Type.Optional(Type.Number({ minimum: 0, description: "Seconds played, amount given" })),
@@ -51,7 +55,9 @@ export const EventBody = Type.Object(
 );
 
 /** Only the frame is checked as a whole: a bad event is refused alone. */
-export const EventsBody = Type.Object({ events: Type.Array(Type.Unsafe<unknown>({ title: "Event", description: "See the schema Event" })) });
+export const EventsBody = Type.Object({
+  events: Type.Array(Type.Unsafe<unknown>({ title: "Event", description: "See the schema Event" })),
+});
 
 export const Rejected = Type.Object({
   index: Type.Integer({ minimum: 0, description: "Place in the request, from 0; blank lines of NDJSON are not counted" }),
@@ -77,8 +83,12 @@ const itemFields = {
 };
 
 /** As documented; `parseItemInfo` decides. */
-export const ItemBody = Type.Unsafe<Record<string, unknown>>(Type.Object({ item: Type.Optional(Id), ...itemFields }, { title: "ItemInfo" }));
-export const ItemsBody = Type.Object({ items: Type.Array(Type.Unsafe<unknown>({ title: "ItemInfo", description: "`item` and its side information" })) });
+export const ItemBody = Type.Unsafe<Record<string, unknown>>(
+  Type.Object({ item: Type.Optional(Id), ...itemFields }, { title: "ItemInfo" }),
+);
+export const ItemsBody = Type.Object({
+  items: Type.Array(Type.Unsafe<unknown>({ title: "ItemInfo", description: "`item` and its side information" })),
+});
 export const ItemParams = Type.Object({ item: Id });
 export const ItemInfoAnswer = Type.Object({ item: Type.String(), ...itemFields });
 export const ItemsAnswer = Type.Object({ accepted: Type.Integer(), rejected: Type.Array(Rejected) });
@@ -157,7 +167,12 @@ export const RecallBody = Type.Object(
   {
     users: Type.Optional(Type.Array(Id, { minItems: 1 })),
     items: Type.Optional(Type.Array(Id, { minItems: 1 })),
-    events: Type.Optional(Type.Array(Type.Unsafe<Record<string, unknown>>({ type: "object", description: "See the schema Event; `user` and `ts` may be left out" }), { minItems: 1 })),
+    events: Type.Optional(
+      Type.Array(
+        Type.Unsafe<Record<string, unknown>>({ type: "object", description: "See the schema Event; `user` and `ts` may be left out" }),
+        { minItems: 1 },
+      ),
+    ),
     ...recallFields,
   },
   list,
@@ -182,7 +197,13 @@ export const UserAnswer = Type.Object({
   updatedAt: Type.String({ description: "Newest event time" }),
   position: PositionToken,
   generation: Type.Integer(),
-  vector: Type.Optional(Type.Unsafe<number[] | null>({ type: ["array", "null"], items: { type: "number" }, description: "Of length 1; null while nothing was pooled" })),
+  vector: Type.Optional(
+    Type.Unsafe<number[] | null>({
+      type: ["array", "null"],
+      items: { type: "number" },
+      description: "Of length 1; null while nothing was pooled",
+    }),
+  ),
 });
 
 export const NeighborsQuery = Type.Object(
@@ -215,7 +236,9 @@ export const ErasureAnswer = Type.Object(
     user: Type.String(),
     erasedAt: Type.String({ description: "Events up to here never count again, wherever they come from" }),
     position: PositionToken,
-    complete: Type.Boolean({ description: "Gone from every place listed; false when the erasure is durable but was not applied within the wait" }),
+    complete: Type.Boolean({
+      description: "Gone from every place listed; false when the erasure is durable but was not applied within the wait",
+    }),
     removed: Type.Array(
       Type.Object({
         where: OneOf(["log", "state", "read-model", "index"], "The part that held it"),
@@ -282,7 +305,12 @@ export const DeadLettersAnswer = Type.Object({
 export const ReplayBody = Type.Object(
   {
     all: Type.Optional(Type.Literal(true)),
-    repairs: Type.Optional(Type.Array(Type.Object({ number: Type.Integer(), event: Type.Unsafe<unknown>({ description: "The repaired event" }) }, list), { minItems: 1, maxItems: 1000 })),
+    repairs: Type.Optional(
+      Type.Array(Type.Object({ number: Type.Integer(), event: Type.Unsafe<unknown>({ description: "The repaired event" }) }, list), {
+        minItems: 1,
+        maxItems: 1000,
+      }),
+    ),
   },
   list,
 );
@@ -305,7 +333,9 @@ export const StatsAnswer = Type.Object({
 export const GenerationParams = Type.Object({ id: Type.Integer({ minimum: 0 }) });
 export const GenerationsAnswer = Type.Object({
   active: Type.Integer(),
-  generations: Type.Array(Type.Object({ id: Type.Integer(), dims: Type.Integer(), metric: Type.String(), rows: Type.Integer(), active: Type.Boolean() })),
+  generations: Type.Array(
+    Type.Object({ id: Type.Integer(), dims: Type.Integer(), metric: Type.String(), rows: Type.Integer(), active: Type.Boolean() }),
+  ),
 });
 export const ScenariosAnswer = Type.Object({
   scenarios: Type.Array(

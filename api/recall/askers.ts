@@ -55,7 +55,9 @@ export class UserAsker implements Asker {
   }
 
   neighbors(options: SearchOptions): Promise<SearchResult> {
-    return this.user === undefined ? Promise.resolve(EMPTY) : this.engine.searchFrom(this.user, { ...options, exclude: Uint32Array.of(this.user) });
+    return this.user === undefined
+      ? Promise.resolve(EMPTY)
+      : this.engine.searchFrom(this.user, { ...options, exclude: Uint32Array.of(this.user) });
   }
 
   vector(): Float32Array | undefined {

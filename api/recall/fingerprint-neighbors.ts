@@ -6,6 +6,13 @@ export const fingerprintNeighbors: RecallStep = {
   async find({ asker, readModel, limit, settings }) {
     if (asker.user === undefined) return null;
     const { ordinals, distances, truncated } = await readModel.nearFingerprints(asker.user, settings.fingerprintDistance, limit);
-    return { of: "users", method: "fingerprint", ordinals, scores: Array.from(distances, (d) => 1 - d / 64), distances, degraded: truncated };
+    return {
+      of: "users",
+      method: "fingerprint",
+      ordinals,
+      scores: Array.from(distances, (d) => 1 - d / 64),
+      distances,
+      degraded: truncated,
+    };
   },
 };

@@ -11,6 +11,13 @@ export const itemsOfNeighbors: RecallStep = {
     const neighbors = near.ordinals.slice(0, alike);
     const likeness = near.scores.slice(0, alike);
     const { ordinals, scores, via } = await readModel.itemsOfNeighbors(neighbors, likeness, asker.seen(), limit);
-    return { of: "items", method: "items-of-neighbors", ordinals, scores, degraded: near.degraded, through: { neighbors, scores: likeness, via } };
+    return {
+      of: "items",
+      method: "items-of-neighbors",
+      ordinals,
+      scores,
+      degraded: near.degraded,
+      through: { neighbors, scores: likeness, via },
+    };
   },
 };

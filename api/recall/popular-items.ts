@@ -8,6 +8,12 @@ export const popularItems: RecallStep = {
     const { ordinals, scores } = readModel.popularItems(limit + seen.size);
     const unseen: number[] = [];
     for (let i = 0; i < ordinals.length && unseen.length < limit; i++) if (!seen.has(ordinals[i]!)) unseen.push(i);
-    return { of: "items", method: "popular", ordinals: Uint32Array.from(unseen, (i) => ordinals[i]!), scores: unseen.map((i) => scores[i]!), degraded: false };
+    return {
+      of: "items",
+      method: "popular",
+      ordinals: Uint32Array.from(unseen, (i) => ordinals[i]!),
+      scores: unseen.map((i) => scores[i]!),
+      degraded: false,
+    };
   },
 };

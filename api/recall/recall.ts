@@ -76,14 +76,23 @@ async function firstFound(ladder: readonly RecallStep[], ask: Ask): Promise<{ st
 
 function toResults(found: Found, { readModel }: Ask, infos: ItemInfos): Result[] {
   const { ordinals, scores, distances, method } = found;
-  const source = (i: number): Result["sources"] => [distances === undefined ? { method, score: scores[i]!, rank: i + 1 } : { method, distance: distances[i]!, rank: i + 1 }];
+  const source = (i: number): Result["sources"] => [
+    distances === undefined ? { method, score: scores[i]!, rank: i + 1 } : { method, distance: distances[i]!, rank: i + 1 },
+  ];
   // Who was erased between search and answer has the empty id, and is left out at the end.
-  if (found.of === "users") return readModel.userIds(ordinals).map((id, i) => ({ id, type: "user", score: scores[i]!, sources: source(i) }));
+  if (found.of === "users")
+    return readModel.userIds(ordinals).map((id, i) => ({ id, type: "user", score: scores[i]!, sources: source(i) }));
   const info = readModel.itemInfoJson(ordinals);
   return readModel.itemIds(ordinals).map((id, i) => ({ id, type: infos.typeOf(id, info[i]!), score: scores[i]!, sources: source(i) }));
 }
 
-async function explainAll(results: readonly Result[], found: Found, parts: ResolvedParts, infos: ItemInfos, ask: Ask): Promise<readonly Result[]> {
+async function explainAll(
+  results: readonly Result[],
+  found: Found,
+  parts: ResolvedParts,
+  infos: ItemInfos,
+  ask: Ask,
+): Promise<readonly Result[]> {
   const jsonOf = (item: ItemId) => ask.readModel.item(item)?.infoJson ?? null;
   const explained = await EXPLAINERS[found.method]({
     ask,

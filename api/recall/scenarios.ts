@@ -30,6 +30,7 @@ export const scenarios = (): readonly Scenario[] => BUILT_IN;
 /** @throws KindredError UNKNOWN_SCENARIO */
 export function scenarioOf(name: string): Scenario {
   const scenario = byName.get(name);
-  if (scenario === undefined) throw new KindredError("UNKNOWN_SCENARIO", `no scenario is called ${name.slice(0, 64)}; there are ${[...byName.keys()].join(", ")}`);
+  if (scenario === undefined)
+    throw new KindredError("UNKNOWN_SCENARIO", `no scenario is called ${name.slice(0, 64)}; there are ${[...byName.keys()].join(", ")}`);
   return scenario;
 }

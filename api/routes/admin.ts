@@ -1,5 +1,14 @@
 import { KindredError } from "../../schemas/errors.js";
-import { DeadLettersAnswer, DeadLettersQuery, ProfileAnswer, ReplayAnswer, ReplayBody, StatsAnswer, UserParams, VerifyAnswer } from "../../schemas/http.js";
+import {
+  DeadLettersAnswer,
+  DeadLettersQuery,
+  ProfileAnswer,
+  ReplayAnswer,
+  ReplayBody,
+  StatsAnswer,
+  UserParams,
+  VerifyAnswer,
+} from "../../schemas/http.js";
 import { deadLettersAnswer, profileAnswer, replayAnswer, verifyAnswer } from "../admin-answers.js";
 import { toUserId } from "../checked-ids.js";
 import { problemResponses } from "../problems.js";
@@ -14,7 +23,10 @@ export function adminRoutes(api: Api, parts: ResolvedParts): void {
   deadLetterRoutes(api, parts);
   api.get(
     "/v1/admin/stats",
-    { config, schema: { operationId: "stats", tags, summary: "Sizes of what recall reads", response: { 200: StatsAnswer, ...problemResponses() } } },
+    {
+      config,
+      schema: { operationId: "stats", tags, summary: "Sizes of what recall reads", response: { 200: StatsAnswer, ...problemResponses() } },
+    },
     async () => ({ ...parts.readModel.stats(), vectors: parts.users().size, shards: [...parts.indexStats()] }),
   );
 }
@@ -82,12 +94,16 @@ function deadLetterRoutes(api: Api, parts: ResolvedParts): void {
         tags,
         summary: "Try dead letters again, as they are or repaired",
         body: ReplayBody,
-        response: { 200: ReplayAnswer, ...problemResponses("INVALID_JSON", "INVALID_BODY", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "OVERLOADED", "STORAGE_FAILED") },
+        response: {
+          200: ReplayAnswer,
+          ...problemResponses("INVALID_JSON", "INVALID_BODY", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "OVERLOADED", "STORAGE_FAILED"),
+        },
       },
     },
     async (request) => {
       const { all, repairs } = request.body;
-      if ((all === undefined) === (repairs === undefined)) throw new KindredError("INVALID_BODY", "the body names exactly one of all, repairs");
+      if ((all === undefined) === (repairs === undefined))
+        throw new KindredError("INVALID_BODY", "the body names exactly one of all, repairs");
       const wanted = repairs === undefined ? "all" : new Map(repairs.map(({ number, event }) => [number, event]));
       return replayAnswer(await parts.deadLetters.replay(wanted));
     },

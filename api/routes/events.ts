@@ -1,11 +1,11 @@
 import Type from "typebox";
+import { KindredError } from "../../schemas/errors.js";
 import { EventsAnswer, EventsBody } from "../../schemas/http.js";
 import { formatPosition } from "../../schemas/position.js";
 import { acceptEvents, acceptLines } from "../accept-events.js";
 import { addLinesParser, LINES_TYPE } from "../body-parsers.js";
 import { problemResponses } from "../problems.js";
 import type { Api, ResolvedParts } from "../server-parts.js";
-import { KindredError } from "../../schemas/errors.js";
 
 /** `POST /v1/events`: durable before it is acknowledged; the good events of a request are taken when others are refused. */
 export function eventRoutes(api: Api, parts: ResolvedParts): void {
@@ -27,7 +27,15 @@ export function eventRoutes(api: Api, parts: ResolvedParts): void {
         },
         response: {
           202: EventsAnswer,
-          ...problemResponses("INVALID_JSON", "INVALID_BODY", "BODY_TOO_LARGE", "TOO_MANY_EVENTS", "UNSUPPORTED_MEDIA_TYPE", "OVERLOADED", "STORAGE_FAILED"),
+          ...problemResponses(
+            "INVALID_JSON",
+            "INVALID_BODY",
+            "BODY_TOO_LARGE",
+            "TOO_MANY_EVENTS",
+            "UNSUPPORTED_MEDIA_TYPE",
+            "OVERLOADED",
+            "STORAGE_FAILED",
+          ),
         },
       },
     },
@@ -35,7 +43,9 @@ export function eventRoutes(api: Api, parts: ResolvedParts): void {
       // The two content types have a schema each; the type provider sees neither.
       const body = request.body as Buffer | { readonly events: readonly unknown[] };
       const rules = parts.rules();
-      const { events, rejected } = Buffer.isBuffer(body) ? acceptLines(body, rules, parts.settings) : acceptEvents(body.events, rules, parts.settings);
+      const { events, rejected } = Buffer.isBuffer(body)
+        ? acceptLines(body, rules, parts.settings)
+        : acceptEvents(body.events, rules, parts.settings);
       const position = events.length === 0 ? parts.applied.current().position : await append(parts, events);
       parts.metrics.countEvents("http", "accepted", events.length);
       parts.metrics.countEvents("http", "rejected", rejected.length);

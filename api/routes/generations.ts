@@ -14,7 +14,12 @@ export function generationRoutes(api: Api, parts: ResolvedParts): void {
     "/v1/generations",
     {
       config: { scope: "recall" },
-      schema: { operationId: "generations", tags: ["generations"], summary: "Versions of models and indexes", response: { 200: GenerationsAnswer, ...problemResponses() } },
+      schema: {
+        operationId: "generations",
+        tags: ["generations"],
+        summary: "Versions of models and indexes",
+        response: { 200: GenerationsAnswer, ...problemResponses() },
+      },
     },
     async () => list(),
   );

@@ -7,12 +7,17 @@ import type { Api, ResolvedParts } from "../server-parts.js";
 /** Is the process alive, may it be asked, and what does it measure. Outside /v1: no key, and answered while not ready. */
 export function healthRoutes(api: Api, parts: ResolvedParts, notReady: () => string | null): void {
   const tags = ["operation"];
-  api.get("/healthz", { schema: { operationId: "healthz", tags, summary: "The process answers", response: { 200: HealthAnswer, ...problemResponses() } } }, async () => ({ status: "ok" }),
+  api.get(
+    "/healthz",
+    { schema: { operationId: "healthz", tags, summary: "The process answers", response: { 200: HealthAnswer, ...problemResponses() } } },
+    async () => ({ status: "ok" }),
   );
 
   api.get(
     "/readyz",
-    { schema: { operationId: "readyz", tags, summary: "Requests can be answered", response: { 200: HealthAnswer, ...problemResponses() } } },
+    {
+      schema: { operationId: "readyz", tags, summary: "Requests can be answered", response: { 200: HealthAnswer, ...problemResponses() } },
+    },
     async () => {
       const why = notReady();
       if (why !== null) throw new KindredError("NOT_READY", why);

@@ -1,7 +1,16 @@
+import { KindredError } from "../../schemas/errors.js";
+import {
+  ItemAnswer,
+  ItemBody,
+  ItemInfoAnswer,
+  ItemNeighborsAnswer,
+  ItemNeighborsQuery,
+  ItemParams,
+  ItemsAnswer,
+  ItemsBody,
+} from "../../schemas/http.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import { parseItemInfo } from "../../schemas/item.js";
-import { KindredError } from "../../schemas/errors.js";
-import { ItemAnswer, ItemBody, ItemInfoAnswer, ItemNeighborsAnswer, ItemNeighborsQuery, ItemParams, ItemsAnswer, ItemsBody } from "../../schemas/http.js";
 import { readAsOf } from "../after.js";
 import { toItemId } from "../checked-ids.js";
 import { problemResponses } from "../problems.js";
@@ -9,7 +18,16 @@ import type { ItemInfos } from "../recall/item-infos.js";
 import type { Api, ResolvedParts } from "../server-parts.js";
 
 const NONE = new Uint32Array(0);
-const writeProblems = problemResponses("INVALID_JSON", "INVALID_BODY", "INVALID_PARAMETER", "ITEM_INFO", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "OVERLOADED", "STORAGE_FAILED");
+const writeProblems = problemResponses(
+  "INVALID_JSON",
+  "INVALID_BODY",
+  "INVALID_PARAMETER",
+  "ITEM_INFO",
+  "BODY_TOO_LARGE",
+  "UNSUPPORTED_MEDIA_TYPE",
+  "OVERLOADED",
+  "STORAGE_FAILED",
+);
 
 /** Side information of items, and raw i2i. */
 export function itemRoutes(api: Api, parts: ResolvedParts, infos: ItemInfos): void {
@@ -52,7 +70,9 @@ export function itemRoutes(api: Api, parts: ResolvedParts, infos: ItemInfos): vo
       const { item, ordinal } = knownItem(parts, request.params.item);
       const near = await parts.readModel.coOccurring(Uint32Array.of(ordinal), Float32Array.of(1), NONE, request.query.limit ?? 50);
       const json = parts.readModel.itemInfoJson(near.ordinals);
-      const results = parts.readModel.itemIds(near.ordinals).map((id, i) => ({ id, type: infos.typeOf(id, json[i]!), score: near.scores[i]! }));
+      const results = parts.readModel
+        .itemIds(near.ordinals)
+        .map((id, i) => ({ id, type: infos.typeOf(id, json[i]!), score: near.scores[i]! }));
       return { item, by: "co-occurrence", generation: parts.users().generation, asOf, results };
     },
   );
@@ -100,7 +120,8 @@ function postItems(api: Api, parts: ResolvedParts): void {
     },
     async (request) => {
       const { items } = request.body;
-      if (items.length > parts.settings.maxItems) throw new KindredError("TOO_MANY_EVENTS", `at most ${parts.settings.maxItems} items in one request; nothing was taken`);
+      if (items.length > parts.settings.maxItems)
+        throw new KindredError("TOO_MANY_EVENTS", `at most ${parts.settings.maxItems} items in one request; nothing was taken`);
       const taken: ItemInfo[] = [];
       const rejected: { index: number; code: string; message: string }[] = [];
       items.forEach((raw, index) => {

@@ -1,3 +1,4 @@
+import Type from "typebox";
 import { KindredError } from "../../schemas/errors.js";
 import type { RecallOptions } from "../../schemas/http.js";
 import { RecallAnswer, RecallAnswers, RecallBody, RecallPostQuery, RecallQuery, ScenarioParams } from "../../schemas/http.js";
@@ -13,10 +14,17 @@ import type { Scenario } from "../recall/scenarios.js";
 import { scenarioOf } from "../recall/scenarios.js";
 import { sessionAsker } from "../recall/session-asker.js";
 import type { Api, ResolvedParts } from "../server-parts.js";
-import Type from "typebox";
 
 const problems = problemResponses("UNKNOWN_SCENARIO", "INVALID_PARAMETER", "INVALID_POSITION");
-const bodyProblems = problemResponses("UNKNOWN_SCENARIO", "INVALID_PARAMETER", "INVALID_POSITION", "INVALID_JSON", "INVALID_BODY", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE");
+const bodyProblems = problemResponses(
+  "UNKNOWN_SCENARIO",
+  "INVALID_PARAMETER",
+  "INVALID_POSITION",
+  "INVALID_JSON",
+  "INVALID_BODY",
+  "BODY_TOO_LARGE",
+  "UNSUPPORTED_MEDIA_TYPE",
+);
 type Body = Type.Static<typeof RecallBody>;
 type MakeAsker = (engine: VectorEngine) => Asker;
 
@@ -89,7 +97,17 @@ function answering(parts: ResolvedParts, infos: ItemInfos) {
       makeAskers.map((makeAsker) => {
         const asker = makeAsker(engine);
         const ask = { readModel, engine, asker, limit: options.limit ?? 50, settings };
-        return recall(parts, infos, { scenario, asker, ask, explain: options.explain ?? false, variant: options.variant ?? "default", requestId, fresh, asOf, cameAt });
+        return recall(parts, infos, {
+          scenario,
+          asker,
+          ask,
+          explain: options.explain ?? false,
+          variant: options.variant ?? "default",
+          requestId,
+          fresh,
+          asOf,
+          cameAt,
+        });
       }),
     );
   };
@@ -109,7 +127,8 @@ function askersOf(parts: ResolvedParts, scenario: Scenario, body: Body): readonl
   const wanted = `${scenario.needs}s` as const;
   const ids = body[wanted];
   if (ids === undefined) throw new KindredError("INVALID_BODY", `scenario ${scenario.name} needs ${wanted}, or events`, wanted);
-  if (ids.length > parts.settings.maxRecallBatch) throw new KindredError("INVALID_BODY", `at most ${parts.settings.maxRecallBatch} ${wanted} in one request`, wanted);
+  if (ids.length > parts.settings.maxRecallBatch)
+    throw new KindredError("INVALID_BODY", `at most ${parts.settings.maxRecallBatch} ${wanted} in one request`, wanted);
   return ids.map((id) => (scenario.needs === "user" ? userAsker(parts, id) : itemAsker(parts, id)));
 }
 

@@ -8,8 +8,21 @@ export function scenarioRoutes(api: Api): void {
     "/v1/scenarios",
     {
       config: { scope: "recall" },
-      schema: { operationId: "scenarios", tags: ["recall"], summary: "Scenarios, and the ladder that each climbs down", response: { 200: ScenariosAnswer, ...problemResponses() } },
+      schema: {
+        operationId: "scenarios",
+        tags: ["recall"],
+        summary: "Scenarios, and the ladder that each climbs down",
+        response: { 200: ScenariosAnswer, ...problemResponses() },
+      },
     },
-    async () => ({ scenarios: scenarios().map(({ name, mode, needs, ladder }) => ({ name, mode, needs, ladder: ladder.map(({ rung }) => rung), builtIn: true })) }),
+    async () => ({
+      scenarios: scenarios().map(({ name, mode, needs, ladder }) => ({
+        name,
+        mode,
+        needs,
+        ladder: ladder.map(({ rung }) => rung),
+        builtIn: true,
+      })),
+    }),
   );
 }

@@ -1,6 +1,6 @@
 import { KindredError } from "../../schemas/errors.js";
-import type { ItemId } from "../../schemas/ids.js";
 import { ErasureAnswer, NeighborsQuery, UserAnswer, UserNeighborsAnswer, UserParams, UserQuery } from "../../schemas/http.js";
+import type { ItemId } from "../../schemas/ids.js";
 import { formatPosition } from "../../schemas/position.js";
 import { readAsOf } from "../after.js";
 import { toUserId } from "../checked-ids.js";
@@ -23,7 +23,8 @@ export function userRoutes(api: Api, parts: ResolvedParts, infos: ItemInfos): vo
         operationId: "eraseUser",
         tags: ["users"],
         summary: "Erase a user",
-        description: "Gone from the next answer on, and not brought back by replay or restore. Erasing a user that is not known is no error.",
+        description:
+          "Gone from the next answer on, and not brought back by replay or restore. Erasing a user that is not known is no error.",
         params: UserParams,
         response: { 200: ErasureAnswer, ...problemResponses("INVALID_PARAMETER", "OVERLOADED", "STORAGE_FAILED") },
       },
@@ -50,7 +51,9 @@ function getUser(api: Api, parts: ResolvedParts, infos: ItemInfos): void {
       const engine = parts.users();
       const record = knownUser(parts, request.params.user);
       const titleOf = (id: ItemId) => infos.of(parts.readModel.item(id)?.infoJson ?? null).title;
-      const topItems = record.items.slice(0, request.query.top ?? 20).map((id, i) => ({ ...titled(id, titleOf(id)), weight: record.weights[i]! }));
+      const topItems = record.items
+        .slice(0, request.query.top ?? 20)
+        .map((id, i) => ({ ...titled(id, titleOf(id)), weight: record.weights[i]! }));
       const vector = engine.vector(record.ordinal);
       return {
         user: record.user,
@@ -91,7 +94,11 @@ function getNeighbors(api: Api, parts: ResolvedParts): void {
       return { user, by, generation: engine.generation, asOf, truncated: found.truncated, results };
 
       async function byVector() {
-        const { ordinals, scores, degraded } = await engine.searchFrom(ordinal, { k: limit, exclude: Uint32Array.of(ordinal), deadlineMs: parts.settings.searchDeadlineMs });
+        const { ordinals, scores, degraded } = await engine.searchFrom(ordinal, {
+          k: limit,
+          exclude: Uint32Array.of(ordinal),
+          deadlineMs: parts.settings.searchDeadlineMs,
+        });
         return { ordinals, truncated: degraded, measure: (i: number) => ({ score: scores[i]! }) };
       }
       async function bySimhash() {

@@ -1,3 +1,5 @@
+import { MemoryReadModel } from "../../index/read-model/memory-read-model.js";
+import { ExactEngine } from "../../index/vector-engine/exact-engine.js";
 import type { FoldSettings, ItemVectors } from "../../schemas/catalogue.js";
 import { WEIGHT_ONE } from "../../schemas/catalogue.js";
 import { KindredError } from "../../schemas/errors.js";
@@ -7,8 +9,6 @@ import type { ItemInfo } from "../../schemas/item.js";
 import type { ProfileDetails, StateOwner } from "../../schemas/ports/admin.js";
 import type { AppliedPosition, EventIntake } from "../../schemas/ports/event-log.js";
 import { covers, type Position } from "../../schemas/position.js";
-import { ExactEngine } from "../../index/vector-engine/exact-engine.js";
-import { MemoryReadModel } from "../../index/read-model/memory-read-model.js";
 
 export const DIMS = 16;
 export const ACTIONS: FoldSettings["actions"] = { play: WEIGHT_ONE, like: 2 * WEIGHT_ONE, skip: -WEIGHT_ONE };
@@ -61,7 +61,10 @@ export class FoldingIntake implements EventIntake, AppliedPosition, StateOwner {
   }
 
   async putItems(items: readonly ItemInfo[]): Promise<void> {
-    this.readModel.putItemInfo(items.map(({ item }) => item), items.map((info) => JSON.stringify(info)));
+    this.readModel.putItemInfo(
+      items.map(({ item }) => item),
+      items.map((info) => JSON.stringify(info)),
+    );
   }
 
   async erase(user: UserId, at: number) {
@@ -89,7 +92,10 @@ export class FoldingIntake implements EventIntake, AppliedPosition, StateOwner {
       if (left <= 0) return false;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
-        this.#waiting.push(() => (clearTimeout(timer), resolve()));
+        this.#waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
       });
     }
     return true;
@@ -106,7 +112,19 @@ export class FoldingIntake implements EventIntake, AppliedPosition, StateOwner {
     const items = sorted(row).map(([item, weight]) => ({ item, weight, ts: row.updatedAt }));
     const keywords = items.map(({ item, weight }) => ({ keyword: `item ${item}`, weight }));
     const totalWeight = items.reduce((sum, { weight }) => sum + Math.abs(weight), 0);
-    return { user, fingerprint: null, events: row.events, updatedAt: row.updatedAt, partition: PARTITION, offset: row.offset as Offset, catalogue: 1 as never, totalWeight, items, keywords, accumulators: [1, -2] };
+    return {
+      user,
+      fingerprint: null,
+      events: row.events,
+      updatedAt: row.updatedAt,
+      partition: PARTITION,
+      offset: row.offset as Offset,
+      catalogue: 1 as never,
+      totalWeight,
+      items,
+      keywords,
+      accumulators: [1, -2],
+    };
   }
 
   async summary() {
@@ -159,7 +177,7 @@ export class FoldingIntake implements EventIntake, AppliedPosition, StateOwner {
     });
     const ordinals = this.readModel.apply({ partition: PARTITION, offset, eventTime: this.#eventTime, rows, erased: [] });
     const vectors = new Float32Array(users.length * DIMS);
-    users.forEach((user, i) => vectors.set(pool(this.rows.get(user)!), i * DIMS));
+    for (const [i, user] of users.entries()) vectors.set(pool(this.rows.get(user)!), i * DIMS);
     this.engine.upsert({ ordinals, vectors });
     this.#applied(offset);
   }

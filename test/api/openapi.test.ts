@@ -45,7 +45,9 @@ const ROUTES = [
 
 const document = async (server = testServer()): Promise<Document> => (await server.call<Document>("GET", "/openapi.json")).body;
 const operations = ({ paths }: Document): [string, Operation][] =>
-  Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]): [string, Operation] => [`${method.toUpperCase()} ${path}`, operation]));
+  Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]): [string, Operation] => [`${method.toUpperCase()} ${path}`, operation]),
+  );
 
 describe("the OpenAPI document", () => {
   it("has every route, each named, described and tagged", async () => {
@@ -64,7 +66,10 @@ describe("the OpenAPI document", () => {
   it("declares each path's parameters, all of them with a schema", async () => {
     for (const [name, { parameters = [] }] of operations(await document())) {
       const inPath = [...name.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter);
-      expect(parameters.filter((p) => p.in === "path" && p.required === true).map((p) => p.name), name).toEqual(inPath);
+      expect(
+        parameters.filter((p) => p.in === "path" && p.required === true).map((p) => p.name),
+        name,
+      ).toEqual(inPath);
       for (const { schema } of parameters) expect(schema).toHaveProperty("type");
     }
   });
@@ -72,7 +77,10 @@ describe("the OpenAPI document", () => {
   it("declares the answers and the errors of each route, errors as problem details with their codes", async () => {
     for (const [name, { responses }] of operations(await document())) {
       const statuses = Object.keys(responses);
-      expect(statuses.some((status) => status.startsWith("2")), name).toBe(true);
+      expect(
+        statuses.some((status) => status.startsWith("2")),
+        name,
+      ).toBe(true);
       expect(statuses, name).toEqual(expect.arrayContaining(["500", "503"]));
       for (const [status, { description, content }] of Object.entries(responses)) {
         if (status.startsWith("2")) continue;

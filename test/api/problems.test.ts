@@ -1,4 +1,4 @@
-import { connect, type AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { KindredError } from "../../schemas/errors.js";
 import { testServer } from "./test-server.js";

@@ -1,4 +1,4 @@
-import { connect, type AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { expect, it } from "vitest";
 import { testServer } from "./test-server.js";
 

@@ -1,10 +1,10 @@
 import type { InjectOptions } from "fastify";
 import { afterEach } from "vitest";
 import { createMetrics, type Metrics } from "../../api/metrics.js";
-import { type Api, type ServerParts } from "../../api/server-parts.js";
 import { buildServer } from "../../api/server.js";
-import type { DeadLetters } from "../../schemas/ports/admin.js";
+import type { Api, ServerParts } from "../../api/server-parts.js";
 import type { Offset, Partition } from "../../schemas/ids.js";
+import type { DeadLetters } from "../../schemas/ports/admin.js";
 import { ACTIONS, FoldingIntake, itemVectors } from "./folding-intake.js";
 
 export const NOW = Date.parse("2024-05-01T12:00:00Z");
@@ -24,7 +24,12 @@ export interface TestServer {
   readonly replayed: unknown[];
   /** Set to make the server say that it is not ready. */
   notReady: string | null;
-  call<Body = Record<string, unknown>>(method: NonNullable<InjectOptions["method"]>, url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<Body>>;
+  call<Body = Record<string, unknown>>(
+    method: NonNullable<InjectOptions["method"]>,
+    url: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer<Body>>;
   /** Plays of `user`, one event an item. */
   plays(user: string, ...items: readonly string[]): Promise<string>;
 }
@@ -61,7 +66,12 @@ export function testServer(overrides: Partial<ServerParts> = {}): TestServer {
     const type: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
     const answer = await api.inject({ method, url, ...payload, headers: { ...type, ...headers } });
     const isJson = /json/.test(String(answer.headers["content-type"]));
-    return { status: answer.statusCode, headers: answer.headers, body: isJson && answer.body !== "" ? answer.json() : {}, text: answer.body } as Answer<never>;
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      body: isJson && answer.body !== "" ? answer.json() : {},
+      text: answer.body,
+    } as Answer<never>;
   };
   const plays: TestServer["plays"] = async (user, ...items) => {
     const events = items.map((item, i) => ({ user, item, action: "play", ts: NOW + i }));
@@ -71,7 +81,14 @@ export function testServer(overrides: Partial<ServerParts> = {}): TestServer {
 }
 
 function deadLetters(replayed: unknown[]): DeadLetters {
-  const letters = [1, 2, 3].map((number) => ({ number, code: "RECORD_UNREADABLE" as const, message: "not Avro", origin: `journal 0:${number}`, at: NOW, original: "base64:AA==" }));
+  const letters = [1, 2, 3].map((number) => ({
+    number,
+    code: "RECORD_UNREADABLE" as const,
+    message: "not Avro",
+    origin: `journal 0:${number}`,
+    at: NOW,
+    original: "base64:AA==",
+  }));
   return {
     list: async ({ after = 0, limit }) => letters.filter(({ number }) => number > after).slice(0, limit),
     replay: async (repairs) => {

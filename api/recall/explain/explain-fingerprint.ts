@@ -1,5 +1,5 @@
-import type { ProfileDetails } from "../../../schemas/ports/admin.js";
 import type { UserId } from "../../../schemas/ids.js";
+import type { ProfileDetails } from "../../../schemas/ports/admin.js";
 import type { ExplainContext, Explained } from "./explainer.js";
 import { enumerate, LISTED } from "./explainer.js";
 
@@ -10,7 +10,9 @@ const FETCHED = 20;
 export async function explainFingerprint({ ask, found, ids, owner }: ExplainContext): Promise<Explained[]> {
   const { asker, readModel } = ask;
   const self = asker.user === undefined ? undefined : readModel.userIds(Uint32Array.of(asker.user))[0];
-  const [own, ...others] = await Promise.all([self, ...ids.slice(0, FETCHED)].map((id) => (id === undefined ? undefined : owner.profile(id as UserId))));
+  const [own, ...others] = await Promise.all(
+    [self, ...ids.slice(0, FETCHED)].map((id) => (id === undefined ? undefined : owner.profile(id as UserId))),
+  );
   return ids.map((_, i) => {
     const distance = found.distances?.[i] ?? 0;
     const keywords = shared(own, others[i]);

@@ -10,7 +10,10 @@ export function explainItemsOfNeighbors({ ask, found, ids }: ExplainContext): Ex
     const id = neighbor === undefined ? "" : (ask.readModel.userIds(Uint32Array.of(neighbor))[0] ?? "");
     // Erased meanwhile: the result stands, its witness is gone.
     const via = id === "" ? [] : [{ id, type: "user", score }];
-    const text = id === "" ? "Liked by users who behave alike." : `Liked by users who behave alike, chiefly by ${id} (similarity ${score.toFixed(2)}).`;
+    const text =
+      id === ""
+        ? "Liked by users who behave alike."
+        : `Liked by users who behave alike, chiefly by ${id} (similarity ${score.toFixed(2)}).`;
     return { explanation: { text, items: [], other: found.scores[i]!, terms: {}, via } };
   });
 }

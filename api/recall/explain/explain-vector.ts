@@ -64,7 +64,14 @@ function explain(contributions: readonly Contribution[], score: number, { titleO
 }
 
 function unexplained(score: number): Explained {
-  return { explanation: { text: `Behaves alike (similarity ${score.toFixed(2)}); the profile is changing right now.`, items: [], other: score, terms: {} } };
+  return {
+    explanation: {
+      text: `Behaves alike (similarity ${score.toFixed(2)}); the profile is changing right now.`,
+      items: [],
+      other: score,
+      terms: {},
+    },
+  };
 }
 
 function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {

@@ -29,7 +29,8 @@ export type Explainer = (context: ExplainContext) => readonly Explained[] | Prom
 /** Most items that one explanation lists. */
 export const LISTED = 5;
 
-export const titled = (id: string, title: string | undefined): { id: string; title?: string } => (title === undefined ? { id } : { id, title });
+export const titled = (id: string, title: string | undefined): { id: string; title?: string } =>
+  title === undefined ? { id } : { id, title };
 
 /** `“A”, “B” and “C”`. */
 export function enumerate(names: readonly string[]): string {

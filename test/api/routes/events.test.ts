@@ -57,8 +57,12 @@ describe("POST /v1/events", () => {
     const answer = await call<Taken>("POST", "/v1/events", body, ndjson);
     expect(answer.status).toBe(202);
     expect(answer.body.accepted).toBe(2);
-    expect(answer.body.rejected.map(({ index, code }) => [index, code])).toEqual([[2, "INVALID_JSON"], [3, "INVALID_JSON"], [4, "INVALID_JSON"]]);
-    expect(answer.body.rejected[2]?.message).toContain("no newline ends it");
+    expect(answer.body.rejected.map(({ index, code }) => [index, code])).toEqual([
+      [2, "INVALID_JSON"],
+      [3, "INVALID_JSON"],
+      [4, "INVALID_JSON"],
+    ]);
+    expect(answer.body.rejected[2]?.message).toContain("no newline ends");
   });
 
   it("takes a whole last line that no newline ends", async () => {
@@ -70,9 +74,17 @@ describe("POST /v1/events", () => {
     const { call } = testServer({ settings: { maxLineBytes: 200 } });
     const line = Buffer.from(`${JSON.stringify(good)}\n`);
     const long = Buffer.from(`${JSON.stringify({ ...good, note: "n".repeat(300) })}\n`);
-    const answer = await call<Taken>("POST", "/v1/events", Buffer.concat([line, Buffer.from([0x22, 0xff, 0x22, 0x0a]), long, line]), ndjson);
+    const answer = await call<Taken>(
+      "POST",
+      "/v1/events",
+      Buffer.concat([line, Buffer.from([0x22, 0xff, 0x22, 0x0a]), long, line]),
+      ndjson,
+    );
     expect(answer.body.accepted).toBe(2);
-    expect(answer.body.rejected.map(({ index, code }) => [index, code])).toEqual([[1, "INVALID_JSON"], [2, "EVENT_TOO_LARGE"]]);
+    expect(answer.body.rejected.map(({ index, code }) => [index, code])).toEqual([
+      [1, "INVALID_JSON"],
+      [2, "EVENT_TOO_LARGE"],
+    ]);
   });
 
   const broken: [string, string | Buffer, Record<string, string>, number, string][] = [

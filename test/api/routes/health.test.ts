@@ -8,7 +8,12 @@ describe("health", () => {
     server.notReady = "catching up: 5,000 records";
     expect((await server.call("GET", "/healthz")).body).toEqual({ status: "ok" });
     const ready = await server.call("GET", "/readyz");
-    expect([ready.status, ready.body.code, ready.body.detail, ready.headers["retry-after"]]).toEqual([503, "NOT_READY", "catching up: 5,000 records", "1"]);
+    expect([ready.status, ready.body.code, ready.body.detail, ready.headers["retry-after"]]).toEqual([
+      503,
+      "NOT_READY",
+      "catching up: 5,000 records",
+      "1",
+    ]);
     expect((await server.call("GET", "/metrics")).status).toBe(200);
     expect((await server.call("GET", "/v1/recall/u2u?user=a")).status).toBe(503);
   });

@@ -44,9 +44,17 @@ describe("PUT /v1/items/{item}", () => {
 describe("POST /v1/items", () => {
   it("takes the good ones and refuses the others by index", async () => {
     const { call } = testServer();
-    const { status, body } = await call<Taken>("POST", "/v1/items", { items: [{ item: "song:1", title: "A" }, { item: "plain" }, 7, { item: "song:2" }] });
+    const { status, body } = await call<Taken>("POST", "/v1/items", {
+      items: [{ item: "song:1", title: "A" }, { item: "plain" }, 7, { item: "song:2" }],
+    });
     expect(status).toBe(200);
-    expect([body.accepted, body.rejected.map(({ index, code }) => [index, code])]).toEqual([2, [[1, "ITEM_INFO"], [2, "ITEM_INFO"]]]);
+    expect([body.accepted, body.rejected.map(({ index, code }) => [index, code])]).toEqual([
+      2,
+      [
+        [1, "ITEM_INFO"],
+        [2, "ITEM_INFO"],
+      ],
+    ]);
     expect((await call("GET", "/v1/items/song:1")).body).toEqual({ item: "song:1", type: "song", title: "A", users: 0 });
   });
 
@@ -72,7 +80,10 @@ describe("GET /v1/items/{item}", () => {
     const { status, body } = await call<Neighbors>("GET", "/v1/items/song:1/neighbors?limit=5");
     expect(status).toBe(200);
     expect(body).toMatchObject({ item: "song:1", by: "co-occurrence", generation: 0 });
-    expect(body.results.map(({ id, type }) => [id, type])).toEqual([["song:2", "song"], ["talk:1", "talk"]]);
+    expect(body.results.map(({ id, type }) => [id, type])).toEqual([
+      ["song:2", "song"],
+      ["talk:1", "talk"],
+    ]);
     expect(body.results[0]?.score).toBeCloseTo(1, 6);
     expect((await call<Neighbors>("GET", "/v1/items/song:1/neighbors?limit=1")).body.results).toHaveLength(1);
   });

@@ -31,7 +31,9 @@ describe("GET /v1/recall/{scenario}", () => {
       fresh: true,
       asOf: { position: "k1-0.a", eventTime: new Date(NOW + 3).toISOString() },
       tookMs: expect.any(Number),
-      results: [{ id: "bob", type: "user", score: expect.any(Number), sources: [{ method: "vector", score: expect.any(Number), rank: 1 }] }],
+      results: [
+        { id: "bob", type: "user", score: expect.any(Number), sources: [{ method: "vector", score: expect.any(Number), rank: 1 }] },
+      ],
     });
     expect(answer.results[0]?.score).toBeGreaterThan(0.5);
   });
@@ -46,13 +48,19 @@ describe("GET /v1/recall/{scenario}", () => {
 
   it("u2u without a vector goes by the fingerprint", async () => {
     const { recall, plays, intake } = await town();
-    for (const [user, fingerprint] of [["mia", 0b1111], ["max", 0b1101], ["moe", 0b0000]] as const) {
+    for (const [user, fingerprint] of [
+      ["mia", 0b1111],
+      ["max", 0b1101],
+      ["moe", 0b0000],
+    ] as const) {
       intake.fingerprints.set(user, fingerprint);
       await plays(user, "mute:1");
     }
     const answer = await recall("u2u?user=mia");
     expect(answer.rung).toBe("fingerprint");
-    expect(answer.results).toEqual([{ id: "max", type: "user", score: 1 - 1 / 64, sources: [{ method: "fingerprint", distance: 1, rank: 1 }] }]);
+    expect(answer.results).toEqual([
+      { id: "max", type: "user", score: 1 - 1 / 64, sources: [{ method: "fingerprint", distance: 1, rank: 1 }] },
+    ]);
   });
 
   it("u2u for someone unknown answers with who was active just now, and says so", async () => {
@@ -82,12 +90,15 @@ describe("GET /v1/recall/{scenario}", () => {
     expect([answer.mode, answer.rung, ids(answer).sort()]).toEqual(["i2i", "co-occurrence", ["song:1", "song:2", "song:3"]]);
   });
 
-  it.each([["u2u2i?user=nobody"], ["u2i?user=nobody"], ["i2i?item=nothing"]])("%s of someone unknown answers what is popular", async (query) => {
-    const { recall } = await town();
-    const answer = await recall(query);
-    expect(answer.rung).toBe("popular");
-    expect(answer.results[0]).toMatchObject({ id: "song:3", score: 3, sources: [{ method: "popular", rank: 1 }] });
-  });
+  it.each([["u2u2i?user=nobody"], ["u2i?user=nobody"], ["i2i?item=nothing"]])(
+    "%s of someone unknown answers what is popular",
+    async (query) => {
+      const { recall } = await town();
+      const answer = await recall(query);
+      expect(answer.rung).toBe("popular");
+      expect(answer.results[0]).toMatchObject({ id: "song:3", score: 3, sources: [{ method: "popular", rank: 1 }] });
+    },
+  );
 
   it("leaves out of what is popular what the user has met", async () => {
     const { recall, plays } = await town();
@@ -108,7 +119,8 @@ describe("GET /v1/recall/{scenario}", () => {
 
   it("answers at most limit results", async () => {
     const { recall } = await town();
-    for (const query of ["u2u?user=nobody", "u2u2i?user=eve", "u2i?user=nobody", "i2i?item=song:1"]) expect((await recall(`${query}&limit=1`)).results).toHaveLength(1);
+    for (const query of ["u2u?user=nobody", "u2u2i?user=eve", "u2i?user=nobody", "i2i?item=song:1"])
+      expect((await recall(`${query}&limit=1`)).results).toHaveLength(1);
   });
 
   it("gives an item the type of its side information, else of its id, else `item`", async () => {
@@ -206,13 +218,23 @@ describe("POST /v1/recall/{scenario}", () => {
   it("answers many items for i2i", async () => {
     const { call } = await town();
     const { body } = await call<{ results: Answer[] }>("POST", "/v1/recall/i2i", { items: ["song:4", "nothing"], limit: 2 });
-    expect(body.results.map(({ rung, results }) => [rung, results.length])).toEqual([["co-occurrence", 2], ["popular", 2]]);
+    expect(body.results.map(({ rung, results }) => [rung, results.length])).toEqual([
+      ["co-occurrence", 2],
+      ["popular", 2],
+    ]);
   });
 
   it("pools a session in the request, on the rung `session`, and stores nothing", async () => {
     const { call, intake } = await town();
-    const events = [{ item: "song:1", action: "play" }, { item: "song:2", action: "like", ts: NOW }];
-    for (const [scenario, best] of [["u2u", "ada"], ["u2u2i", "song:3"], ["u2i", "song:3"]] as const) {
+    const events = [
+      { item: "song:1", action: "play" },
+      { item: "song:2", action: "like", ts: NOW },
+    ];
+    for (const [scenario, best] of [
+      ["u2u", "ada"],
+      ["u2u2i", "song:3"],
+      ["u2i", "song:3"],
+    ] as const) {
       const { status, body } = await call<Answer>("POST", `/v1/recall/${scenario}`, { events });
       expect([status, body.rung, body.scenario]).toEqual([200, "session", scenario]);
       expect(ids(body).slice(0, 2)).toContain(best);
@@ -225,12 +247,17 @@ describe("POST /v1/recall/{scenario}", () => {
   it("a session counts as the same events of a user would", async () => {
     const { call, plays, recall } = await town();
     await plays("twin", "song:1", "song:4");
-    const session = await call<Answer>("POST", "/v1/recall/u2u", { events: [{ item: "song:1", action: "play" }, { item: "song:4", action: "play" }] });
+    const session = await call<Answer>("POST", "/v1/recall/u2u", {
+      events: [
+        { item: "song:1", action: "play" },
+        { item: "song:4", action: "play" },
+      ],
+    });
     const [twin, ...rest] = session.body.results;
     expect([twin?.id, twin?.score]).toEqual(["twin", expect.closeTo(1, 6)]);
     const user = await recall("u2u?user=twin");
     expect(rest.map(({ id }) => id)).toEqual(ids(user));
-    rest.forEach(({ score }, i) => expect(score).toBeCloseTo(user.results[i]?.score ?? 0, 6));
+    for (const [i, { score }] of rest.entries()) expect(score).toBeCloseTo(user.results[i]?.score ?? 0, 6);
   });
 
   it("a session of skips alone, or of unknown items, falls to what is popular", async () => {
@@ -268,7 +295,12 @@ describe("POST /v1/recall/{scenario}", () => {
 
   it("names the event of a session that is wrong", async () => {
     const { call } = testServer();
-    const { body } = await call("POST", "/v1/recall/u2u", { events: [{ item: "a", action: "play" }, { item: "a", action: "hop" }] });
+    const { body } = await call("POST", "/v1/recall/u2u", {
+      events: [
+        { item: "a", action: "play" },
+        { item: "a", action: "hop" },
+      ],
+    });
     expect(body.detail).toContain("EVENT_ACTION");
     expect(body.detail).toContain("events.1");
   });

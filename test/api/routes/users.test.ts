@@ -29,7 +29,10 @@ describe("GET /v1/users/{user}", () => {
       user: "ada",
       fingerprint: "0000000000000abc",
       events: 3,
-      topItems: [{ id: "song:2", title: "Harbour Lights", weight: 2 }, { id: "song:1", weight: 1 }],
+      topItems: [
+        { id: "song:2", title: "Harbour Lights", weight: 2 },
+        { id: "song:1", weight: 1 },
+      ],
       updatedAt: new Date(NOW + 2).toISOString(),
       position: "k1-0.3",
       generation: 0,
@@ -63,7 +66,14 @@ describe("GET /v1/users/{user}", () => {
     }
   });
 
-  it.each([["/v1/users/nobody", 404, "UNKNOWN_USER"], ["/v1/users/nobody/neighbors", 404, "UNKNOWN_USER"], ["/v1/users/nobody?fields=all", 400, "INVALID_PARAMETER"], ["/v1/users/a/neighbors?by=smell", 400, "INVALID_PARAMETER"], ["/v1/users/a/neighbors?by=simhash&maxDistance=65", 400, "INVALID_PARAMETER"], ["/v1/users/a/neighbors?limit=0", 400, "INVALID_PARAMETER"]])("refuses %s", async (url, status, code) => {
+  it.each([
+    ["/v1/users/nobody", 404, "UNKNOWN_USER"],
+    ["/v1/users/nobody/neighbors", 404, "UNKNOWN_USER"],
+    ["/v1/users/nobody?fields=all", 400, "INVALID_PARAMETER"],
+    ["/v1/users/a/neighbors?by=smell", 400, "INVALID_PARAMETER"],
+    ["/v1/users/a/neighbors?by=simhash&maxDistance=65", 400, "INVALID_PARAMETER"],
+    ["/v1/users/a/neighbors?limit=0", 400, "INVALID_PARAMETER"],
+  ])("refuses %s", async (url, status, code) => {
     const { call } = testServer();
     const answer = await call("GET", url);
     expect([answer.status, answer.body.code]).toEqual([status, code]);
@@ -85,12 +95,20 @@ describe("GET /v1/users/{user}/neighbors", () => {
 
   it("by fingerprint: within maxDistance (2 where left out), nearest first", async () => {
     const { call, plays, intake } = testServer();
-    for (const [user, bits] of [["ada", 0], ["b1", 1], ["b2", 3], ["b3", 7]] as const) {
+    for (const [user, bits] of [
+      ["ada", 0],
+      ["b1", 1],
+      ["b2", 3],
+      ["b3", 7],
+    ] as const) {
       intake.fingerprints.set(user, bits);
       await plays(user, "song:1");
     }
     const near = async (query: string) => (await call<Neighbors>("GET", `/v1/users/ada/neighbors?by=simhash${query}`)).body.results;
-    expect(await near("")).toEqual([{ id: "b1", distance: 1 }, { id: "b2", distance: 2 }]);
+    expect(await near("")).toEqual([
+      { id: "b1", distance: 1 },
+      { id: "b2", distance: 2 },
+    ]);
     expect(await near("&maxDistance=0")).toEqual([]);
     expect((await near("&maxDistance=3")).map(({ id }) => id)).toEqual(["b1", "b2", "b3"]);
     expect(await near("&maxDistance=3&limit=1")).toHaveLength(1);
@@ -105,7 +123,12 @@ describe("DELETE /v1/users/{user}", () => {
     const { status, body } = await call<Receipt>("DELETE", "/v1/users/ada");
     expect(status).toBe(200);
     expect(body).toMatchObject({ user: "ada", complete: true, position: "k1-0.4" });
-    expect(body.removed.map(({ where, removed }) => [where, removed])).toEqual([["log", true], ["state", true], ["read-model", true], ["index", true]]);
+    expect(body.removed.map(({ where, removed }) => [where, removed])).toEqual([
+      ["log", true],
+      ["state", true],
+      ["read-model", true],
+      ["index", true],
+    ]);
     expect((await call("GET", "/v1/users/ada")).status).toBe(404);
     expect((await call<Neighbors>("GET", "/v1/users/bob/neighbors")).body.results).toEqual([]);
     expect((await call("GET", "/v1/admin/users/ada")).status).toBe(404);

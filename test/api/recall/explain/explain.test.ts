@@ -7,7 +7,8 @@ import { NOW, testServer } from "../../test-server.js";
 type Answer = Static<typeof RecallAnswer>;
 type Result = Answer["results"][number];
 
-const total = ({ explanation }: Result): number => (explanation?.items.reduce((sum, { contribution }) => sum + contribution, 0) ?? Number.NaN) + (explanation?.other ?? Number.NaN);
+const total = ({ explanation }: Result): number =>
+  (explanation?.items.reduce((sum, { contribution }) => sum + contribution, 0) ?? Number.NaN) + (explanation?.other ?? Number.NaN);
 
 describe("explain", () => {
   it("is left out unless asked for", async () => {
@@ -20,7 +21,12 @@ describe("explain", () => {
 
   it("decomposes a vector score: what is listed and `other` add up to it", async () => {
     const item = fc.integer({ min: 0, max: 30 }).map((n) => `song:${n}`);
-    const event = fc.record({ user: fc.constantFrom("ada", "bob", "eve", "kim"), item, action: fc.constantFrom("play", "like", "skip"), ts: fc.constant(NOW) });
+    const event = fc.record({
+      user: fc.constantFrom("ada", "bob", "eve", "kim"),
+      item,
+      action: fc.constantFrom("play", "like", "skip"),
+      ts: fc.constant(NOW),
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(event, { minLength: 4, maxLength: 60 }), async (events) => {
         const { call, api } = testServer();
@@ -59,15 +65,34 @@ describe("explain", () => {
     const unit = (axis: number, scale = 1): Int16Array => Int16Array.from({ length: 16 }, (_, d) => (d === axis ? 1000 * scale : 0));
     const axes: Record<string, Int16Array> = { a: unit(0), b: unit(1) };
     const { call, intake } = testServer({ itemVectors: () => ({ dims: 16, vector: (item) => axes[item] }) });
-    const row = (user: string, items: string[], weights: number[]) => ({ user, fingerprintHi: 0, fingerprintLo: 0, hasFingerprint: false, events: 1, updatedAt: NOW, offset: 1, items, weights: Float32Array.from(weights) });
-    const ordinals = intake.readModel.apply({ partition: 0, offset: 1, eventTime: NOW, rows: [row("me", ["a", "b"], [3, 4]), row("you", ["a"], [1])], erased: [] } as never);
+    const row = (user: string, items: string[], weights: number[]) => ({
+      user,
+      fingerprintHi: 0,
+      fingerprintLo: 0,
+      hasFingerprint: false,
+      events: 1,
+      updatedAt: NOW,
+      offset: 1,
+      items,
+      weights: Float32Array.from(weights),
+    });
+    const ordinals = intake.readModel.apply({
+      partition: 0,
+      offset: 1,
+      eventTime: NOW,
+      rows: [row("me", ["a", "b"], [3, 4]), row("you", ["a"], [1])],
+      erased: [],
+    } as never);
     const vectors = new Float32Array(32);
     vectors.set([3, 4], 0);
     vectors.set([1], 16);
     intake.engine.upsert({ ordinals, vectors });
     const { body } = await call<Answer>("GET", "/v1/recall/u2u?user=me&explain=true");
     expect(body.results[0]?.score).toBeCloseTo(0.6, 6);
-    expect(body.results[0]?.explanation?.items.map(({ id, contribution }) => [id, Math.round(contribution * 1e6) / 1e6])).toEqual([["a", 0.6], ["b", 0]]);
+    expect(body.results[0]?.explanation?.items.map(({ id, contribution }) => [id, Math.round(contribution * 1e6) / 1e6])).toEqual([
+      ["a", 0.6],
+      ["b", 0],
+    ]);
   });
 
   it("takes the score anew when a vector moved between search and explanation, and ranks anew", async () => {
@@ -104,7 +129,12 @@ describe("explain", () => {
   it("decomposes a session's scores too", async () => {
     const { call, plays } = testServer();
     await plays("bob", "song:1", "song:2", "song:9");
-    const { body } = await call<Answer>("POST", "/v1/recall/u2u?explain=true", { events: [{ item: "song:1", action: "play" }, { item: "song:2", action: "like" }] });
+    const { body } = await call<Answer>("POST", "/v1/recall/u2u?explain=true", {
+      events: [
+        { item: "song:1", action: "play" },
+        { item: "song:2", action: "like" },
+      ],
+    });
     expect(body.results[0]?.explanation?.items.map(({ id }) => id).sort()).toEqual(["song:1", "song:2"]);
     expect(total(body.results[0] as Result)).toBeCloseTo(body.results[0]?.score ?? 0, 6);
     expect(body.results[0]?.explanation?.text).toContain("this session");
@@ -116,7 +146,10 @@ describe("explain", () => {
     await plays("mia", "mute:1", "mute:2");
     await plays("max", "mute:1", "mute:3");
     const { body } = await call<Answer>("GET", "/v1/recall/u2u?user=mia&explain=true");
-    expect(body.results[0]?.explanation).toMatchObject({ keywords: ["item mute:1"], text: "The fingerprints differ in 1 of 64 bits; both lean towards “item mute:1”." });
+    expect(body.results[0]?.explanation).toMatchObject({
+      keywords: ["item mute:1"],
+      text: "The fingerprints differ in 1 of 64 bits; both lean towards “item mute:1”.",
+    });
   });
 
   it("names the neighbour that an item came through", async () => {
@@ -138,13 +171,18 @@ describe("explain", () => {
     expect(forUser.body.results[0]?.explanation?.via?.map(({ id, title }) => [id, title])).toEqual([["song:1", "Harbour Lights"]]);
     expect(forUser.body.results[0]?.explanation?.text).toBe("Who has “Harbour Lights” often has this too.");
     const forItem = await call<Answer>("GET", "/v1/recall/i2i?item=song:1&explain=true");
-    for (const result of forItem.body.results) expect(result.explanation).toMatchObject({ items: [{ id: "song:1", contribution: result.score }], other: 0 });
+    for (const result of forItem.body.results)
+      expect(result.explanation).toMatchObject({ items: [{ id: "song:1", contribution: result.score }], other: 0 });
   });
 
   it("says that what is popular is only that", async () => {
     const { call, plays } = testServer();
     await plays("ada", "song:1");
-    expect((await call<Answer>("GET", "/v1/recall/u2i?user=new&explain=true")).body.results[0]?.explanation?.text).toBe("In the profiles of 1 user.");
-    expect((await call<Answer>("GET", "/v1/recall/u2u?user=new&explain=true")).body.results[0]?.explanation?.text).toContain("Active just now");
+    expect((await call<Answer>("GET", "/v1/recall/u2i?user=new&explain=true")).body.results[0]?.explanation?.text).toBe(
+      "In the profiles of 1 user.",
+    );
+    expect((await call<Answer>("GET", "/v1/recall/u2u?user=new&explain=true")).body.results[0]?.explanation?.text).toContain(
+      "Active just now",
+    );
   });
 });
