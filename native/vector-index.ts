@@ -69,17 +69,30 @@ export interface NativeFile {
   readonly crc32c: number;
 }
 
+export interface NativeShardStats {
+  /** Ordinals with a vector. */
+  readonly rows: number;
+  /** Of the graph; 0 before the first build. */
+  readonly nodes: number;
+  /** Entries of the fresh list, scanned exactly by each search. */
+  readonly fresh: number;
+  /** Those of them that the graph has elsewhere. */
+  readonly drifted: number;
+  /** In the graph, without a vector now. */
+  readonly removed: number;
+  /** Vectors written since the last swap. */
+  readonly changed: number;
+  readonly building: boolean;
+}
+
 export interface NativeIndexStats {
   /** Ordinals with a vector. */
   readonly size: number;
   readonly graphNodes: number;
+  readonly shards: readonly NativeShardStats[];
   /** Nodes that stand for many ordinals with one vector, and those ordinals. */
   readonly buckets: number;
   readonly bucketMembers: number;
-  /** Entries of the fresh lists, and those of them that a graph has elsewhere. */
-  readonly fresh: number;
-  readonly drifted: number;
-  readonly removedInGraph: number;
   /** Replaced vectors that a reader may still look at. */
   readonly limboSlots: number;
   /** Replaced shard sets that a reader still holds. */

@@ -88,6 +88,8 @@ void VectorIndex::PutOne(uint32_t ordinal, const float* padded) {
   const bool had = table_.Put(ordinal, padded);
   Journal(ordinal, state);
   const ShardState& now = Set().shards[shard];
+  writers_[shard].changed++;
+  if (!had) writers_[shard].rows++;
   if (!had && state.node != kNoNode) writers_[shard].removed--;
   if (state.fresh) return;
   const bool drifted = state.node != kNoNode;
@@ -101,6 +103,7 @@ void VectorIndex::RemoveOne(uint32_t ordinal) {
   if (!table_.Remove(ordinal)) return;
   OrdinalState& state = ordinals_[ordinal];
   Journal(ordinal, state);
+  writers_[state.shard - 1u].rows--;
   if (state.node == kNoNode) return;
   writers_[state.shard - 1u].removed++;
   ShardGraph& graph = *Set().shards[state.shard - 1u].graph;
@@ -142,7 +145,7 @@ void VectorIndex::AdoptGraph(uint32_t shard, const ShardState& next) {
   });
   if (old.graph != nullptr) old.graph->ForEachOrdinal([&](uint32_t ordinal, uint32_t) { ordinals_[ordinal].node = kNoNode; });
   ShardWriter& writer = writers_[shard];
-  writer.removed = writer.drifted = 0;
+  writer.removed = writer.drifted = writer.changed = 0;
   if (next.graph != nullptr) {
     next.graph->ForEachOrdinal([&](uint32_t ordinal, uint32_t node) {
       ordinals_[ordinal].node = static_cast<int32_t>(node);
@@ -177,19 +180,25 @@ IndexStats VectorIndex::Stats() {
   IndexStats stats;
   stats.size = table_.size();
   stats.retired_sets = retired;
-  for (const ShardState& shard : Set().shards) {
-    stats.fresh += shard.fresh->size();
+  for (size_t i = 0; i < writers_.size(); i++) {
+    const ShardState& shard = Set().shards[i];
+    const ShardWriter& writer = writers_[i];
+    ShardStats one;
+    one.rows = writer.rows;
+    one.fresh = shard.fresh->size();
+    one.drifted = writer.drifted;
+    one.removed = writer.removed;
+    one.changed = writer.changed;
+    one.building = writer.building;
     stats.fresh_bytes += shard.fresh->MemoryBytes();
-    if (shard.graph == nullptr) continue;
-    stats.graph_nodes += shard.graph->nodes();
-    stats.buckets += shard.graph->buckets();
-    stats.bucket_members += static_cast<uint32_t>(shard.graph->bucket_members.size());
-    stats.graph_bytes += shard.graph->MemoryBytes();
-  }
-  for (const ShardWriter& writer : writers_) {
-    stats.removed_in_graph += writer.removed;
-    stats.drifted += writer.drifted;
     stats.writer_bytes += writer.journal.capacity() * sizeof(uint32_t);
+    if (shard.graph != nullptr) {
+      one.nodes = shard.graph->nodes();
+      stats.buckets += shard.graph->buckets();
+      stats.bucket_members += static_cast<uint32_t>(shard.graph->bucket_members.size());
+      stats.graph_bytes += shard.graph->MemoryBytes();
+    }
+    stats.shards.push_back(one);
   }
   stats.writer_bytes += ordinals_.capacity() * sizeof(OrdinalState);
   stats.table_bytes = table_.MemoryBytes();

@@ -61,8 +61,19 @@ struct SearchAnswer {
 // The share of `exact` that `found` has as good ones for: ties count, whoever holds them.
 double RecallOf(const std::vector<Scored>& exact, const std::vector<Scored>& found);
 
+struct ShardStats {
+  uint32_t rows = 0;     // with a vector
+  uint32_t nodes = 0;    // of the graph
+  uint32_t fresh = 0;    // entries of the fresh list
+  uint32_t drifted = 0;  // of these, in the graph elsewhere
+  uint32_t removed = 0;  // in the graph without a vector
+  uint32_t changed = 0;  // vectors written since the swap
+  bool building = false;
+};
+
 struct IndexStats {
-  uint32_t size = 0, graph_nodes = 0, buckets = 0, bucket_members = 0, fresh = 0, drifted = 0, removed_in_graph = 0;
+  std::vector<ShardStats> shards;
+  uint32_t size = 0, buckets = 0, bucket_members = 0;
   size_t table_bytes = 0, graph_bytes = 0, fresh_bytes = 0, writer_bytes = 0;
   uint32_t limbo_slots = 0;
   size_t retired_sets = 0;
@@ -127,7 +138,7 @@ class VectorIndex : public std::enable_shared_from_this<VectorIndex> {
   struct ShardWriter {
     bool building = false;
     std::vector<uint32_t> journal;
-    uint32_t removed = 0, drifted = 0;
+    uint32_t rows = 0, removed = 0, drifted = 0, changed = 0;
   };
 
   // Readers.

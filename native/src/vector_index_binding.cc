@@ -430,12 +430,22 @@ class IndexObject : public Napi::ObjectWrap<IndexObject>, Wrapped<VectorIndex> {
       Napi::Object out = Napi::Object::New(info.Env());
       const auto set = [&](const char* name, size_t value) { out.Set(name, Napi::Number::New(info.Env(), static_cast<double>(value))); };
       set("size", stats.size);
-      set("graphNodes", stats.graph_nodes);
       set("buckets", stats.buckets);
       set("bucketMembers", stats.bucket_members);
-      set("fresh", stats.fresh);
-      set("drifted", stats.drifted);
-      set("removedInGraph", stats.removed_in_graph);
+      Napi::Array shards = Napi::Array::New(info.Env(), stats.shards.size());
+      for (uint32_t i = 0; i < stats.shards.size(); i++) {
+        const ShardStats& one = stats.shards[i];
+        Napi::Object shard = Napi::Object::New(info.Env());
+        shard.Set("rows", one.rows);
+        shard.Set("nodes", one.nodes);
+        shard.Set("fresh", one.fresh);
+        shard.Set("drifted", one.drifted);
+        shard.Set("removed", one.removed);
+        shard.Set("changed", one.changed);
+        shard.Set("building", Napi::Boolean::New(info.Env(), one.building));
+        shards[i] = shard;
+      }
+      out.Set("shards", shards);
       set("limboSlots", stats.limbo_slots);
       set("retired", stats.retired_sets);
       set("swaps", stats.swaps);

@@ -346,6 +346,7 @@ void VectorIndex::Load(uint32_t shard, const FrozenShard& loaded) {
     if (ordinal == kNoOrdinalMark) continue;
     ordinals_[ordinal].shard = static_cast<uint8_t>(shard + 1);
     table_.Put(ordinal, loaded.Row(row));
+    writers_[shard].rows++;
     const int32_t node = node_of_row[row];
     if (node == kNoNode || next.graph->built.Drifted(static_cast<uint32_t>(node), loaded.Row(row), drift_limit_)) next.fresh->Append({ordinal, node});
   }
