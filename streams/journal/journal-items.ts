@@ -21,12 +21,19 @@ export class JournalItems {
   }
 
   async get(item: ItemId): Promise<ItemInfo | undefined> {
-    const value = await this.#store.get(textKey("i", item));
-    return value === undefined ? undefined : (JSON.parse(Buffer.from(value).toString()) as ItemInfo);
+    return (await this.getMany([item]))[0];
+  }
+
+  /** In the order of `items`. */
+  async getMany(items: readonly ItemId[]): Promise<(ItemInfo | undefined)[]> {
+    const values = await this.#store.getMany(items.map((item) => textKey("i", item)));
+    return values.map((value) => (value === undefined ? undefined : infoOf(value)));
   }
 
   /** All of them, ascending by the bytes of the id. */
   async *all(): AsyncGenerator<ItemInfo> {
-    for await (const [, value] of this.#store.iterate(allOf("i"))) yield JSON.parse(Buffer.from(value).toString()) as ItemInfo;
+    for await (const [, value] of this.#store.iterate(allOf("i"))) yield infoOf(value);
   }
 }
+
+const infoOf = (value: Uint8Array): ItemInfo => JSON.parse(Buffer.from(value).toString()) as ItemInfo;

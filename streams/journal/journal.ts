@@ -141,20 +141,18 @@ export class Journal {
   }
 
   /**
-   * Appends rows of a file, and how far it has come, in one batch: a process that is killed goes on exactly there.
+   * Appends rows of a file, and how far it has come, in one batch: a process that is killed goes on exactly there. The limits
+   * do not refuse it: a backfill is pulled and keeps to its own, by `whenLagBelow`.
    * @param fileHash SHA-256 of the file's content, hex
    */
-  appendFromFile(
+  async appendFromFile(
     fileHash: string,
     records: readonly LogRecord[],
     progress: FileProgress,
     letters: readonly NewDeadLetter[] = [],
   ): Promise<Offset> {
-    return this.commit({
-      records,
-      letters,
-      writes: [{ type: "put", key: textKey("f", fileHash), value: Buffer.from(JSON.stringify(progress)) }],
-    });
+    const cursor: StoreWrite = { type: "put", key: textKey("f", fileHash), value: Buffer.from(JSON.stringify(progress)) };
+    return (await this.#submit(this.#prepare({ records, letters, writes: [cursor] }))).endOffset;
   }
 
   /** How far a file has come; undefined when it was never begun. */

@@ -1,7 +1,7 @@
 import { Observable } from "rxjs";
 import { KindredError } from "../../schemas/errors.js";
 import type { Offset } from "../../schemas/ids.js";
-import type { LogReader } from "../../schemas/ports/event-log.js";
+import type { LogReader, SourceBatch } from "../../schemas/ports/event-log.js";
 import type { PulledBatch } from "./batches.js";
 
 export interface PullOptions {
@@ -49,22 +49,28 @@ export function pullBatches(reader: LogReader, options: PullOptions): Observable
     };
     const pull = (): void => {
       if (reading !== undefined || unacknowledged >= options.credits || subscriber.closed) return;
-      if (options.signal?.aborted === true) return subscriber.complete();
-      const hurry = options.hurry?.() === true;
-      const read = { abort: new AbortController(), patient: !hurry, replaced: false };
-      reading = read;
-      reader.read(position, { maxRecords: options.maxRecords, signal: read.abort.signal, ...(hurry && { waitMs: 0 }) }).then(
-        (batch) => {
-          reading = undefined;
-          if (batch !== null && !stopped()) {
-            position = batch.endOffset;
-            unacknowledged++;
-            subscriber.next({ batch, acknowledge: acknowledgeOnce() });
-          } else if (batch === null && !read.replaced) return subscriber.complete();
-          pull();
-        },
-        (error) => subscriber.error(error),
-      );
+      if (options.signal?.aborted === true) subscriber.complete();
+      else read(options.hurry?.() === true);
+    };
+    const read = (hurry: boolean): void => {
+      const own = { abort: new AbortController(), patient: !hurry, replaced: false };
+      reading = own;
+      const deliver = (batch: SourceBatch | null): void => {
+        reading = undefined;
+        if (batch === null && !own.replaced) {
+          subscriber.complete();
+          return;
+        }
+        if (batch !== null && !stopped()) {
+          position = batch.endOffset;
+          unacknowledged++;
+          subscriber.next({ batch, acknowledge: acknowledgeOnce() });
+        }
+        pull();
+      };
+      reader
+        .read(position, { maxRecords: options.maxRecords, signal: own.abort.signal, ...(hurry && { waitMs: 0 }) })
+        .then(deliver, (error) => subscriber.error(error));
     };
 
     options.signal?.addEventListener("abort", stop);
