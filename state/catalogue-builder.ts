@@ -53,15 +53,21 @@ export async function encodeCatalogue(catalogue: Catalogue): Promise<Uint8Array>
 
 /** @throws KindredError DIRECTORY_NEWER, STATE_CORRUPT */
 export async function decodeCatalogue(bytes: Uint8Array): Promise<Catalogue> {
-  let stored: { format: number; number: CatalogueNumber; content: { settings: FoldSettings; items: [ItemId, CatalogueItem][]; generations: GenerationRef[] } };
   try {
-    stored = JSON.parse((await promisify(gunzip)(bytes)).toString("utf8"));
+    const stored = JSON.parse((await promisify(gunzip)(bytes)).toString("utf8")) as StoredCatalogue;
+    if (stored.format > FORMAT) throw new KindredError("DIRECTORY_NEWER", `a stored catalogue has format ${stored.format}, this version of kindred reads up to ${FORMAT}`);
+    const { settings, items, generations } = stored.content;
+    return { number: stored.number, settings: checkFoldSettings(settings), items: new Map(items), generations };
   } catch (error) {
+    if (error instanceof KindredError && error.code === "DIRECTORY_NEWER") throw error;
     throw new KindredError("STATE_CORRUPT", "a stored catalogue is damaged", undefined, { cause: error });
   }
-  if (stored.format > FORMAT) throw new KindredError("DIRECTORY_NEWER", `a stored catalogue has format ${stored.format}, this version of kindred reads up to ${FORMAT}`);
-  const { settings, items, generations } = stored.content;
-  return { number: stored.number, settings: checkFoldSettings(settings), items: new Map(items), generations };
+}
+
+interface StoredCatalogue {
+  readonly format: number;
+  readonly number: CatalogueNumber;
+  readonly content: { readonly settings: FoldSettings; readonly items: [ItemId, CatalogueItem][]; readonly generations: GenerationRef[] };
 }
 
 const distinct = (labels: readonly string[]): string[] => [...new Set(labels)].sort().slice(0, MAX_ITEM_LABELS);
