@@ -25,7 +25,8 @@ export async function eraseUser(parts: ResolvedParts, user: UserId): Promise<Sta
   const isNew = (offset: number, partition: number): boolean => offset > (position.get(partition as never) ?? 0);
   const published = readModel.user(user);
   const removed: Static<typeof ErasureAnswer>["removed"] = [
-    { where: "log", what: "the key of the user's payloads", removed: payloadKeyDropped },
+    // Dropped now, or there was none to drop: either way nothing that the log holds of the user can be read.
+    { where: "log", what: payloadKeyDropped ? "the key of the user's payloads" : "no key of the user's payloads was held", removed: true },
     {
       where: "state",
       what: "the row: profile, accumulators, pooled sums",

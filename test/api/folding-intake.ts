@@ -78,7 +78,7 @@ export class FoldingIntake implements EventIntake, AppliedPosition, StateOwner {
       if (ordinal !== undefined) this.engine.remove(Uint32Array.of(ordinal));
       this.#applied(offset);
     });
-    return { position, payloadKeyDropped: true };
+    return { position, payloadKeyDropped: this.rows.has(user) };
   }
 
   current() {
