@@ -1,7 +1,7 @@
 import { parse } from "csv-parse/sync";
 import { KindredError } from "../../schemas/errors.js";
 import type { FileLine } from "./file-lines.js";
-import { badRow, type FileRow, unreadableRow } from "./file-rows.js";
+import { badRow, type FileRow, unreadableRow } from "./file-row.js";
 
 /** Most lines that one quoted record may span. */
 const MAX_RECORD_LINES = 100;

@@ -2,7 +2,7 @@ import { type BehaviourEvent, type EventRules, parseEvent, type Rejection } from
 import type { UserId } from "../../schemas/ids.js";
 import { MAX_ID_LENGTH } from "../../schemas/ids.js";
 import { type ColumnMap, type FieldReader, fieldReaders, jsonField } from "./column-map.js";
-import type { FileRow } from "./file-rows.js";
+import type { FileRow } from "./file-row.js";
 
 export const EVENT_FIELDS = ["user", "item", "action", "ts", "id", "type", "scene", "value"] as const;
 export type EventField = (typeof EVENT_FIELDS)[number];

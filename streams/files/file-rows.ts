@@ -1,21 +1,11 @@
 import { KindredError } from "../../schemas/errors.js";
 import { CsvRecords } from "./csv-records.js";
 import { FileChunks } from "./file-chunks.js";
-import { type BadLine, type FileLine, FileLines } from "./file-lines.js";
+import { type FileLine, FileLines } from "./file-lines.js";
+import { badRow, type FileRow, unreadableRow } from "./file-row.js";
 
 export const FILE_FORMATS = ["csv", "tsv", "ndjson"] as const;
 export type FileFormat = (typeof FILE_FORMATS)[number];
-
-/** A row of a file: the cells of a table, or the JSON value of a line. */
-export interface FileRow {
-  /** Line that it begins on, from 1. */
-  readonly line: number;
-  readonly text: string;
-  readonly cells?: readonly string[];
-  readonly json?: unknown;
-  /** The row can't be read; then there are no cells. */
-  readonly bad?: BadLine;
-}
 
 /** The format that a file's name says; undefined when it says none. */
 export function formatOfName(path: string): FileFormat | undefined {
@@ -101,12 +91,6 @@ interface RowReader {
 }
 
 const isWorthReading = ({ text, bad }: FileLine): boolean => bad !== undefined || text.trim() !== "";
-
-export const badRow = ({ number, text }: FileLine, bad: BadLine): FileRow => ({ line: number, text, bad });
-
-/** A row that can't be read, with its line as the original. */
-export const unreadableRow = (line: FileLine, code: BadLine["code"], message: string): FileRow =>
-  badRow(line, { code, message, original: Buffer.from(line.text) });
 
 /** Cells as they stand between tabs, no quoting; missing last cells are empty, as such files are often written. */
 function tsvRow(line: FileLine, columns: number): FileRow {

@@ -1,7 +1,7 @@
 import type { Rejection } from "../../schemas/event.js";
 import { type ItemInfo, MAX_ITEM_LABELS, parseItemInfo } from "../../schemas/item.js";
 import { type ColumnMap, type FieldReader, fieldReaders, jsonField } from "./column-map.js";
-import type { FileRow } from "./file-rows.js";
+import type { FileRow } from "./file-row.js";
 
 export const ITEM_FIELDS = ["item", "type", "title", "creators", "tags", "scene"] as const;
 export type ItemField = (typeof ITEM_FIELDS)[number];

@@ -6,7 +6,8 @@ import type { FileProgress } from "../journal/file-progress.js";
 import type { Journal } from "../journal/journal.js";
 import { type EventRowOptions, EventRows } from "./event-rows.js";
 import { hashFile } from "./file-hash.js";
-import { type FileFormat, type FileRow, FileRows } from "./file-rows.js";
+import type { FileRow } from "./file-row.js";
+import { type FileFormat, FileRows } from "./file-rows.js";
 
 export interface ReplayFileOptions extends EventRowOptions {
   readonly format: FileFormat;
@@ -18,6 +19,8 @@ export interface ReplayFileOptions extends EventRowOptions {
   /** Only events with since <= ts < until. */
   readonly since?: EpochMs;
   readonly until?: EpochMs;
+  /** Asked before each append, with its newest event time: a paced replay waits here. */
+  readonly beforeAppend?: (newestTs: EpochMs) => Promise<void>;
   /** A file that was read before is read once more, and counts once more. */
   readonly again?: boolean;
   /** Ends it after the rows appended so far; the next call goes on there. */

@@ -1,0 +1,116 @@
+import { describe, expect, it } from "vitest";
+import type { EventRules } from "../../../schemas/event.js";
+import type { UserId } from "../../../schemas/ids.js";
+import { MemoryStore } from "../../../state/memory-store.js";
+import { JournalDeadLetters } from "../../../streams/dead-letters/journal-dead-letters.js";
+import type { NewDeadLetter } from "../../../streams/dead-letters/new-dead-letter.js";
+import { Journal } from "../../../streams/journal/journal.js";
+import type { JournalOptions } from "../../../streams/journal/journal-options.js";
+import { NodeCipher } from "../../harness/node-cipher.js";
+import { event, itemsOf, readAll, record } from "../journal-fixtures.js";
+
+const letter = (n: number, more: Partial<NewDeadLetter> = {}): NewDeadLetter => ({
+  code: "EVENT_ACTION",
+  message: "action must be one of play",
+  origin: `file 01234567 line ${n}`,
+  original: Buffer.from(JSON.stringify({ ...event("ann", `song:${n}`), action: "hum" })),
+  ...more,
+});
+
+class Shelf {
+  actions = new Set(["play"]);
+  letters!: JournalDeadLetters;
+  journal!: Journal;
+  readonly store = new MemoryStore();
+
+  async open(options: JournalOptions = {}): Promise<this> {
+    this.journal = await Journal.open(this.store.reopen(), new NodeCipher(), options);
+    this.letters = new JournalDeadLetters(this.journal, (): EventRules => ({ actions: this.actions, latestTs: 4e12 }));
+    return this;
+  }
+
+  async origins(): Promise<string[]> {
+    return (await this.letters.list({ limit: 1000 })).map(({ origin }) => origin.split(" line ")[1] as string);
+  }
+}
+
+describe("dead letters", () => {
+  it("are listed with what they were, in order and by pages, also after a restart", async () => {
+    const shelf = await new Shelf().open({ now: () => 77 });
+    await shelf.journal.keepLetters([letter(1), letter(2, { original: Buffer.from([0xff, 0xfe]), code: "FILE_LINE" })]);
+    await shelf.journal.keepLetters([letter(3)]);
+    await shelf.journal.close();
+    await shelf.open();
+    expect(await shelf.letters.list({ limit: 2 })).toEqual([
+      {
+        number: 1,
+        code: "EVENT_ACTION",
+        message: "action must be one of play",
+        origin: "file 01234567 line 1",
+        at: 77,
+        original: Buffer.from(letter(1).original).toString(),
+      },
+      expect.objectContaining({ number: 2, code: "FILE_LINE", original: "base64://4=" }),
+    ]);
+    expect((await shelf.letters.list({ limit: 2, after: 2 })).map(({ number }) => number)).toEqual([3]);
+  });
+
+  it("never hold more than the limit: the oldest leave and are counted", async () => {
+    const shelf = await new Shelf().open({ maxDeadLetters: 5 });
+    await shelf.journal.keepLetters([1, 2, 3].map((n) => letter(n)));
+    await Promise.all([shelf.journal.keepLetters([4, 5, 6].map((n) => letter(n))), shelf.journal.keepLetters([letter(7)])]);
+    expect(await shelf.origins()).toEqual(["3", "4", "5", "6", "7"]);
+    await shelf.journal.keepLetters(Array.from({ length: 9 }, (_, i) => letter(10 + i)));
+    expect(await shelf.origins()).toEqual(["14", "15", "16", "17", "18"]);
+    expect(shelf.journal.shelf.counts).toEqual({ kept: 5, dropped: 11 });
+    await shelf.open({ maxDeadLetters: 0 });
+    await shelf.journal.keepLetters([letter(20)]);
+    expect(await shelf.origins()).toEqual([]);
+  });
+
+  it("go back into the log as they are once the rules allow them, and leave the list in the same batch", async () => {
+    const shelf = await new Shelf().open();
+    await shelf.journal.keepLetters([
+      letter(1),
+      letter(2, { original: Buffer.from("ann;song"), raw: event("ann", "song:2") }),
+      letter(3, { original: Buffer.from("{") }),
+    ]);
+    expect(await shelf.letters.replay("all")).toMatchObject({ replayed: 1, failed: 2 });
+    expect(await shelf.origins()).toEqual(["1", "3"]);
+    shelf.actions.add("hum");
+    const { replayed, failed, position } = await shelf.letters.replay("all");
+    expect({ replayed, failed, position }).toEqual({ replayed: 1, failed: 1, position: new Map([[0, 2]]) });
+    expect(itemsOf(await readAll(shelf.journal.reader()))).toEqual(["song:2", "song:1"]);
+    await shelf.open();
+    expect(await shelf.origins()).toEqual(["3"]);
+    expect(shelf.journal.shelf.counts.kept).toBe(1);
+  });
+
+  it("go back repaired; what is still wrong or not on the list is counted as failed, and nothing goes back twice", async () => {
+    const shelf = await new Shelf().open();
+    await shelf.journal.keepLetters([1, 2, 3].map((n) => letter(n)));
+    const repairs = new Map<number, unknown>([
+      [1, event("ann", "song:91")],
+      [3, { user: "ann" }],
+      [44, event("ann", "song:1")],
+    ]);
+    const both = await Promise.all([shelf.letters.replay(repairs), shelf.letters.replay(repairs)]);
+    expect(both).toMatchObject([
+      { replayed: 1, failed: 2 },
+      { replayed: 0, failed: 3 },
+    ]);
+    expect(itemsOf(await readAll(shelf.journal.reader()))).toEqual(["song:91"]);
+    expect(await shelf.origins()).toEqual(["2", "3"]);
+  });
+
+  it("of an erased user are gone, whichever key sealed them", async () => {
+    const shelf = await new Shelf().open();
+    const of = (user: string, n: number) => letter(n, { user: user as UserId });
+    await shelf.journal.keepLetters([of("ann", 1), of("bob", 2), letter(3)]);
+    await shelf.journal.append([record("ann", "song:1")]);
+    await shelf.journal.keepLetters([of("ann", 4)]);
+    await shelf.journal.erase("ann" as UserId, 5);
+    expect(await shelf.origins()).toEqual(["2", "3"]);
+    expect(shelf.journal.shelf.counts.kept).toBe(2);
+  });
+});
