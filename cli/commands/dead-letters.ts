@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import type { Static } from "typebox";
+import { deadLettersAnswer, replayAnswer } from "../../api/admin-answers.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { DeadLettersAnswer, ReplayAnswer } from "../../schemas/http.js";
 import type { Terminal } from "../command-frame.js";
 import { addClientOptions, type ClientOptions, configurationOf, integerFlag, printResult, serverOf } from "../command-options.js";
 import { untilStopped } from "../stop-signals.js";
-import { deadLettersAnswer, replayAnswer } from "../wiring/admin-answers.js";
 import { withUpdater } from "../wiring/offline.js";
 
 type Letters = Static<typeof DeadLettersAnswer>;

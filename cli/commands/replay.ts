@@ -1,4 +1,134 @@
+import { stat } from "node:fs/promises";
 import type { Command } from "commander";
+import { KindredError } from "../../schemas/errors.js";
+import { parseTimestamp } from "../../schemas/event.js";
+import type { EpochMs } from "../../schemas/ids.js";
+import { parseAssignments } from "../../streams/files/column-map.js";
+import { EVENT_FIELDS, TS_UNITS, type TsUnit } from "../../streams/files/event-rows.js";
+import { FILE_FORMATS, type FileFormat, formatOfName } from "../../streams/files/file-rows.js";
 import type { Terminal } from "../command-frame.js";
+import {
+  addClientOptions,
+  type ClientOptions,
+  choiceFlag,
+  configurationOf,
+  integerFlag,
+  numberFlag,
+  printResult,
+  serverOf,
+} from "../command-options.js";
+import { Progress } from "../progress.js";
+import { untilStopped } from "../stop-signals.js";
+import { type BackfillReport, type BackfillSource, backfillJournal, backfillOffline, backfillOverHttp } from "../wiring/backfill.js";
 
-export function addReplay(_program: Command, _terminal: Terminal): void {}
+interface ReplayOptions extends ClientOptions {
+  readonly from?: string;
+  readonly format?: FileFormat;
+  readonly map: string;
+  readonly set: string;
+  readonly tsUnit: TsUnit;
+  readonly since?: EpochMs;
+  readonly until?: EpochMs;
+  readonly speed?: number;
+  readonly into: "live" | "shadow";
+  readonly again?: boolean;
+  readonly batch?: number;
+}
+
+export function addReplay(program: Command, terminal: Terminal): void {
+  addClientOptions(
+    program.command("replay").description("a backfill through the very same pipeline: from a file, or the journal into a shadow state"),
+  )
+    .option("--from <file>", "csv, tsv or ndjson, gzipped or not; `journal` (the default with --into shadow)")
+    .option("--format <format>", `${FILE_FORMATS.join(", ")} (default: by the file's name)`, choiceFlag(...FILE_FORMATS))
+    .option("--map <field=column,...>", "columns of the fields, e.g. user=CustomerID,item=StockCode,ts=t", "")
+    .option(
+      "--set <field=value,...>",
+      "values that the file lacks, e.g. action=like,ts=2011-01-01T00:00:00Z (action is play if not given)",
+      "",
+    )
+    .option("--ts-unit <unit>", "what numbers in ts count: auto (below 1e11 are seconds), s or ms", choiceFlag(...TS_UNITS), "auto")
+    .option("--since <time>", "only events from this time on", timeFlag)
+    .option("--until <time>", "only events before this time", timeFlag)
+    .option("--speed <factor>", "as fast as it happened, times this (default: as fast as it goes)", numberFlag(0.001, 1e9))
+    .option(
+      "--into <state>",
+      "live, or shadow: a state of its own in the data directory, to try something out",
+      choiceFlag("live", "shadow"),
+      "live",
+    )
+    .option("--again", "read a file once more that was read before, and count it once more")
+    .option("--batch <n>", "most events of one atomic write", integerFlag(1, 65_536))
+    .action((options: ReplayOptions) => replay(options, terminal));
+}
+
+function timeFlag(text: string): EpochMs {
+  const ts = parseTimestamp(/^\d+$/.test(text) ? Number(text) : /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text);
+  if (ts === undefined)
+    throw new KindredError(
+      "USAGE",
+      `${JSON.stringify(text)} is not a time; allowed: RFC 3339, a date, or epoch milliseconds`,
+      "--since, --until",
+    );
+  return ts;
+}
+
+/** @throws KindredError USAGE, FILE_FORMAT (it is not there) */
+async function sourceOf(path: string, options: ReplayOptions): Promise<BackfillSource> {
+  const format = options.format ?? formatOfName(path);
+  if (format === undefined)
+    throw new KindredError("USAGE", `the name does not say the format; name it with --format ${FILE_FORMATS.join("|")}`, path);
+  const map = {
+    columns: parseAssignments(options.map, EVENT_FIELDS, "--map"),
+    constants: parseAssignments(options.set, EVENT_FIELDS, "--set"),
+  };
+  try {
+    if (!(await stat(path)).isFile()) throw new KindredError("FILE_FORMAT", "this is not a file", path);
+  } catch (cause) {
+    throw cause instanceof KindredError
+      ? cause
+      : new KindredError("FILE_FORMAT", `the file cannot be read: ${(cause as Error).message}`, path, { cause });
+  }
+  const { tsUnit, since, until, again, speed } = options;
+  const limits = { ...(since !== undefined && { since }), ...(until !== undefined && { until }), ...(speed !== undefined && { speed }) };
+  return { path, format, map, tsUnit, again: again === true, ...limits };
+}
+
+async function replay(options: ReplayOptions, terminal: Terminal): Promise<void> {
+  const fromJournal = options.from === "journal" || (options.from === undefined && options.into === "shadow");
+  if (options.from === undefined && !fromJournal) throw new KindredError("USAGE", "--from FILE is needed; see kindred replay --help");
+  if (fromJournal && options.into === "live")
+    throw new KindredError("USAGE", "the journal is in the live state already; --into shadow folds it anew beside it");
+  const config = configurationOf(options, terminal, { "pipeline.batchEvents": { flag: "--batch", value: options.batch } });
+  const source = fromJournal ? undefined : await sourceOf(options.from as string, options);
+  const progress = new Progress({ label: "replay", unit: "events", stream: process.stderr });
+  const onProgress = (events: number, share: number): void => progress.update(events, share);
+  const started = { at: performance.now(), cpu: process.cpuUsage() };
+  const report = await untilStopped(async (signal): Promise<BackfillReport> => {
+    if (options.into === "shadow")
+      return source
+        ? backfillOffline({ ...config, dataDir: `${config.dataDir}/shadow` }, source, signal, onProgress)
+        : backfillJournal(config, signal, onProgress);
+    const server = await serverOf(options, config, signal);
+    const file = source as BackfillSource;
+    return server
+      ? backfillOverHttp(config, server, file, signal, onProgress, options.url === undefined)
+      : backfillOffline(config, file, signal, onProgress);
+  }).finally(() => progress.stop());
+  const seconds = (performance.now() - started.at) / 1000;
+  const { user, system } = process.cpuUsage(started.cpu);
+  const eventsPerSecond = Math.round(report.appended / seconds);
+  const result = {
+    events: report.events,
+    rejected: report.rejected,
+    seconds,
+    eventsPerSecond,
+    position: report.position,
+    cpuSeconds: (user + system) / 1e6,
+    known: report.known,
+  };
+  const known = report.known ? "; the file was read before, and nothing was done (--again counts it once more)" : "";
+  const rate = `${report.events} events, ${report.rejected} rejected, in ${seconds.toFixed(1)} s (${eventsPerSecond}/s), at ${report.position}`;
+  printResult(terminal, options, result, `${rate}${known}`);
+  if (!report.done) throw new KindredError("NOT_READY", "stopped before the end; the same command goes on from here");
+}

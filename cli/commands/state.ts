@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Static } from "typebox";
+import { hashAnswer, profileAnswer, verifyAnswer } from "../../api/admin-answers.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { ProfileAnswer, StateHashAnswer, VerifyAnswer } from "../../schemas/http.js";
 import type { UserId } from "../../schemas/ids.js";
@@ -7,7 +8,6 @@ import type { Terminal } from "../command-frame.js";
 import { addClientOptions, type ClientOptions, configurationOf, printResult, serverOf } from "../command-options.js";
 import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
-import { hashAnswer, profileAnswer, verifyAnswer } from "../wiring/admin-answers.js";
 import { withUpdater } from "../wiring/offline.js";
 
 type Hash = Static<typeof StateHashAnswer>;

@@ -56,6 +56,7 @@ export class CatalogueKeeper {
     const delay = Math.max(SETTLE_MS, this.madeAt + this.options.minIntervalMs - now());
     this.timer = setTimeout(() => {
       this.timer = undefined;
+      this.madeAt = now();
       this.update().catch(this.options.onError);
     }, delay);
   }
@@ -78,7 +79,6 @@ export class CatalogueKeeper {
       await catalogues.put(next);
       await activate(next.number);
     }
-    this.madeAt = (this.options.now ?? Date.now)();
     return next.number;
   }
 }

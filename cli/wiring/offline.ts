@@ -4,7 +4,7 @@ import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import { Updater, type UpdaterOptions } from "./updater.js";
 
-export interface OfflineOptions extends Pick<UpdaterOptions, "state" | "index" | "activate"> {
+export interface OfflineOptions extends Pick<UpdaterOptions, "index" | "activate"> {
   readonly signal: AbortSignal;
   /** Whether the directory may be made. Default false: a command that only looks says that there is nothing to see. */
   readonly create?: boolean;

@@ -10,9 +10,6 @@ import { JournalCatalogues } from "../../streams/journal/journal-catalogues.js";
 import { JOURNAL_PARTITION } from "../../streams/journal/journal-reader.js";
 import { itemVectorsOf } from "./fold-configuration.js";
 
-/** Which rows are folded into: those that recall answers from, or others beside them, to try something out. */
-export type StateName = "state" | "shadow";
-
 /** What a data directory holds open: by this process alone. */
 export interface UpdaterStores {
   readonly journal: Journal;
@@ -22,12 +19,12 @@ export interface UpdaterStores {
 }
 
 /** Opens journal and state; what was opened is closed again when a later part fails. @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, JOURNAL_CORRUPT, STATE_CORRUPT, STORAGE_FAILED */
-export async function openStores(config: Config, name: StateName = "state"): Promise<UpdaterStores> {
+export async function openStores(config: Config): Promise<UpdaterStores> {
   const journal = await openJournal(config);
   const catalogues = new JournalCatalogues(journal.store);
   let stateStore: KeyValueStore | undefined;
   try {
-    stateStore = await openRocksStore(join(config.dataDir, name, String(JOURNAL_PARTITION)), { cacheBytes: 64 << 20 });
+    stateStore = await openRocksStore(join(config.dataDir, "state", String(JOURNAL_PARTITION)), { cacheBytes: 64 << 20 });
     const partition: Partition = JOURNAL_PARTITION;
     const state = await PartitionState.open({
       store: stateStore,
@@ -44,7 +41,8 @@ export async function openStores(config: Config, name: StateName = "state"): Pro
   }
 }
 
-async function openJournal({ dataDir, journal, deadLetters }: Config): Promise<Journal> {
+/** The journal of a directory, which is then this process's alone. @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, JOURNAL_CORRUPT */
+export async function openJournal({ dataDir, journal, deadLetters }: Config): Promise<Journal> {
   const store = await openRocksStore(join(dataDir, "journal"), { corruptCode: "JOURNAL_CORRUPT" });
   try {
     const { maxLagEvents, maxPendingBytes } = journal;

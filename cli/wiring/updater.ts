@@ -13,7 +13,7 @@ import { CatalogueKeeper } from "./catalogue-keeper.js";
 import { eventRulesOf, foldSettingsOf, generationsOf } from "./fold-configuration.js";
 import { SearchIndex } from "./search-index.js";
 import { UpdaterCounters } from "./updater-counters.js";
-import { closeStores, openStores, type StateName, type UpdaterStores } from "./updater-stores.js";
+import { closeStores, openStores, type UpdaterStores } from "./updater-stores.js";
 import type { UpdaterPorts } from "./worker-ports.js";
 
 export interface UpdaterLog {
@@ -25,8 +25,6 @@ export interface UpdaterLog {
 export interface UpdaterOptions {
   readonly config: Config;
   readonly log: UpdaterLog;
-  /** Rows of their own beside the live ones; "state" if not given. */
-  readonly state?: StateName;
   /** Whether what recall reads is built too. Default true. */
   readonly index?: boolean;
   /** Whether this configuration takes effect: a command that only looks must not activate a catalogue. Default true. */
@@ -88,7 +86,7 @@ export class Updater implements UpdaterPorts {
 
   /** Takes the directory. @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, JOURNAL_CORRUPT, STATE_CORRUPT, ... */
   static async open(options: UpdaterOptions): Promise<Updater> {
-    return new Updater(options, await openStores(options.config, options.state));
+    return new Updater(options, await openStores(options.config));
   }
 
   /** Folds what the log is ahead, builds what recall reads, and goes live. @throws what made it impossible; close it then */
