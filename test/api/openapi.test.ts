@@ -1,7 +1,7 @@
 import { Compile } from "typebox/compile";
 import { describe, expect, it } from "vitest";
 import { ERRORS } from "../../schemas/errors.js";
-import { NOW, testServer } from "./test-server.js";
+import { NOW, sharedServer, type TestServer, testServer } from "./test-server.js";
 
 interface Operation {
   readonly operationId?: string;
@@ -43,15 +43,16 @@ const ROUTES = [
   "GET /v1/users/{user}/neighbors",
 ];
 
-const document = async (server = testServer()): Promise<Document> => (await server.call<Document>("GET", "/openapi.json")).body;
+const document = async (server: TestServer): Promise<Document> => (await server.call<Document>("GET", "/openapi.json")).body;
 const operations = ({ paths }: Document): [string, Operation][] =>
   Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]): [string, Operation] => [`${method.toUpperCase()} ${path}`, operation]),
   );
 
 describe("the OpenAPI document", () => {
+  const shared = sharedServer();
   it("has every route, each named, described and tagged", async () => {
-    const doc = await document();
+    const doc = await document(shared());
     expect(doc.openapi).toBe("3.1.0");
     const all = operations(doc);
     expect(all.map(([name]) => name).sort()).toEqual([...ROUTES].sort());
@@ -64,7 +65,7 @@ describe("the OpenAPI document", () => {
   });
 
   it("declares each path's parameters, all of them with a schema", async () => {
-    for (const [name, { parameters = [] }] of operations(await document())) {
+    for (const [name, { parameters = [] }] of operations(await document(shared()))) {
       const inPath = [...name.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter);
       expect(
         parameters.filter((p) => p.in === "path" && p.required === true).map((p) => p.name),
@@ -75,7 +76,7 @@ describe("the OpenAPI document", () => {
   });
 
   it("declares the answers and the errors of each route, errors as problem details with their codes", async () => {
-    for (const [name, { responses }] of operations(await document())) {
+    for (const [name, { responses }] of operations(await document(shared()))) {
       const statuses = Object.keys(responses);
       expect(
         statuses.some((status) => status.startsWith("2")),
@@ -92,13 +93,13 @@ describe("the OpenAPI document", () => {
   });
 
   it("declares both content types of events, and what an event is", async () => {
-    const doc = await document();
+    const doc = await document(shared());
     expect(Object.keys(doc.paths["/v1/events"]?.post?.requestBody?.content ?? {})).toEqual(["application/json", "application/x-ndjson"]);
     expect(Object.keys(doc.components.schemas)).toEqual(expect.arrayContaining(["Event", "Problem"]));
   });
 
   it("refers to nothing that it does not hold", async () => {
-    const doc = await document();
+    const doc = await document(shared());
     for (const [, ref] of JSON.stringify(doc).matchAll(/"\$ref":"#\/([^"]+)"/g)) {
       const target = (ref ?? "").split("/").reduce<unknown>((at, part) => (at as Record<string, unknown> | undefined)?.[part], doc);
       expect(target, ref).toBeDefined();
@@ -106,7 +107,7 @@ describe("the OpenAPI document", () => {
   });
 
   it("is what /docs shows", async () => {
-    const { api } = testServer();
+    const { api } = shared();
     const page = await api.inject({ url: "/docs/" });
     expect([page.statusCode, String(page.headers["content-type"])]).toEqual([200, expect.stringContaining("text/html")]);
     expect((await api.inject({ url: "/docs/json" })).json().paths).toEqual((await api.inject({ url: "/openapi.json" })).json().paths);

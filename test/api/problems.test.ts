@@ -1,7 +1,7 @@
 import { type AddressInfo, connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { KindredError } from "../../schemas/errors.js";
-import { testServer } from "./test-server.js";
+import { sharedServer, testServer } from "./test-server.js";
 
 describe("problem details", () => {
   const cases: [string, string, string, number, string][] = [
@@ -18,8 +18,9 @@ describe("problem details", () => {
     ["an id of 5,000 characters", "GET", `/v1/users/${"x".repeat(5000)}`, 400, "INVALID_PARAMETER"],
     ["an id of 65 characters of two code units each", "GET", `/v1/users/${"%F0%9F%8E%B5".repeat(65)}`, 400, "INVALID_PARAMETER"],
   ];
+  const shared = sharedServer();
   it.each(cases)("answers %s", async (_name, method, url, status, code) => {
-    const { call } = testServer();
+    const { call } = shared();
     const { status: got, headers, body } = await call(method as "GET", url);
     expect([got, body.code]).toEqual([status, code]);
     expect(headers["content-type"]).toContain("application/problem+json");

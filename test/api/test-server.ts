@@ -1,5 +1,5 @@
 import type { InjectOptions } from "fastify";
-import { afterEach } from "vitest";
+import { afterAll, afterEach, beforeAll } from "vitest";
 import { createMetrics, type Metrics } from "../../api/metrics.js";
 import { buildServer } from "../../api/server.js";
 import type { Api, ServerParts } from "../../api/server-parts.js";
@@ -34,6 +34,16 @@ export interface TestServer {
   plays(user: string, ...items: readonly string[]): Promise<string>;
 }
 
+/** One server for a table of questions that change nothing: making one takes longer than asking it. */
+export function sharedServer(overrides: Partial<ServerParts> = {}): () => TestServer {
+  let server: TestServer;
+  beforeAll(() => {
+    server = makeServer(overrides);
+  });
+  afterAll(() => server.api.close());
+  return () => server;
+}
+
 const open: Api[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((api) => api.close()));
@@ -41,6 +51,12 @@ afterEach(async () => {
 
 /** The HTTP side over a log that folds in memory; closed after the test. */
 export function testServer(overrides: Partial<ServerParts> = {}): TestServer {
+  const server = makeServer(overrides);
+  open.push(server.api);
+  return server;
+}
+
+function makeServer(overrides: Partial<ServerParts>): TestServer {
   const intake = new FoldingIntake();
   const metrics = createMetrics();
   const replayed: unknown[] = [];
@@ -60,7 +76,6 @@ export function testServer(overrides: Partial<ServerParts> = {}): TestServer {
     metrics,
     ...overrides,
   });
-  open.push(api);
   const call: TestServer["call"] = async (method, url, body, headers = {}) => {
     const payload = body === undefined ? {} : { payload: typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body) };
     const type: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { NOW, testServer } from "../test-server.js";
+import { NOW, sharedServer, testServer } from "../test-server.js";
 
 const good = { user: "ada", item: "song:1", action: "play", ts: NOW };
 const ndjson = { "content-type": "application/x-ndjson" };
@@ -104,8 +104,9 @@ describe("POST /v1/events", () => {
     ["too many events", JSON.stringify({ events: new Array(11).fill(0) }), {}, 413, "TOO_MANY_EVENTS"],
     ["too many lines", "0\n".repeat(11), ndjson, 413, "TOO_MANY_EVENTS"],
   ];
+  const shared = sharedServer({ settings: { bodyLimitBytes: 2048, maxEvents: 10 } });
   it.each(broken)("refuses %s as a whole", async (_name, body, headers, status, code) => {
-    const { call, intake } = testServer({ settings: { bodyLimitBytes: 2048, maxEvents: 10 } });
+    const { call, intake } = shared();
     const answer = await call("POST", "/v1/events", body, { "content-type": "application/json", ...headers });
     expect([answer.status, answer.body.code]).toEqual([status, code]);
     expect(answer.headers["content-type"]).toContain("application/problem+json");

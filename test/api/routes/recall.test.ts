@@ -1,7 +1,7 @@
 import type { Static } from "typebox";
 import { describe, expect, it } from "vitest";
 import type { RecallAnswer } from "../../../schemas/http.js";
-import { NOW, testServer } from "../test-server.js";
+import { NOW, sharedServer, testServer } from "../test-server.js";
 
 type Answer = Static<typeof RecallAnswer>;
 const ids = (answer: Answer): string[] => answer.results.map(({ id }) => id);
@@ -153,8 +153,9 @@ describe("GET /v1/recall/{scenario}", () => {
     ["u2u?user=ada&after=yesterday", 400, "INVALID_POSITION"],
     ["u2u?user=ada&limt=5", 400, "INVALID_PARAMETER"],
   ];
+  const shared = sharedServer();
   it.each(wrong)("refuses %s", async (query, status, code) => {
-    const { call } = testServer();
+    const { call } = shared();
     const answer = await call("GET", `/v1/recall/${query}`);
     expect([answer.status, answer.body.code]).toEqual([status, code]);
   });
@@ -287,8 +288,9 @@ describe("POST /v1/recall/{scenario}", () => {
     ["broken JSON", "u2u", "{", 400, "INVALID_JSON"],
     ["a bad position", "u2u", { users: ["a"], after: "x" }, 400, "INVALID_POSITION"],
   ];
+  const shared = sharedServer();
   it.each(wrong)("refuses %s", async (_name, scenario, body, status, code) => {
-    const { call } = testServer();
+    const { call } = shared();
     const answer = await call("POST", `/v1/recall/${scenario}`, body);
     expect([answer.status, answer.body.code]).toEqual([status, code]);
   });
