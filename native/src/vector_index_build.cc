@@ -41,6 +41,23 @@ bool Same(const float* a, const float* b, uint32_t dims) {
   return apart <= 1e-6f * norm;
 }
 
+// By inner product alone, long vectors take all links and the short ones are never reached; by cosine alone, a walk finds
+// no way from a short vector to a long one. Links are chosen between the two: by products of rows scaled to
+// |x|^(1 - p). Tried with p = 0, .5, .65, .75, .85, 1 at 8,000 rows, k = 50, ef = 128: recall .87, .90, .93, .95, .96, .98
+// where lengths differ 40 times, .88, .93, .95, .95, .97, .85 where they are log-normal, .94, .98, .99, .99, .99, .98 where
+// they hardly differ. Searches go by true products, whatever the links.
+constexpr double kLengthPower = 0.85;
+
+void EvenOutLengths(AlignedArray<float>& rows, uint32_t count, uint32_t stride) {
+  for (uint32_t i = 0; i < count; i++) {
+    float* row = &rows[size_t{i} * stride];
+    double norm = 0;
+    for (uint32_t d = 0; d < stride; d++) norm += static_cast<double>(row[d]) * row[d];
+    const float scale = static_cast<float>(std::pow(norm, -kLengthPower / 2));
+    for (uint32_t d = 0; d < stride; d++) row[d] *= scale;
+  }
+}
+
 // For each row the bucket it belongs to, or -1.
 std::vector<int32_t> FindBuckets(const AlignedArray<float>& rows, size_t count, uint32_t stride, uint32_t dims, uint32_t* buckets) {
   std::vector<std::pair<uint64_t, uint32_t>> hashes(count);
@@ -139,6 +156,7 @@ std::shared_ptr<StagedGraph> VectorIndex::Stage(uint32_t shard, const BuildParam
   const uint32_t stride = table_.padded_dims();
   staged->graph_ = LayOutNodes(ordinals, rows, stride, options_.dims);
   const uint32_t nodes = static_cast<uint32_t>(staged->graph_->owner_of_node.size());
+  if (options_.metric == Metric::kInnerProduct) EvenOutLengths(rows, nodes, stride);
   staged->graph_->graph = BuildGraph({rows.data(), nodes, stride}, params, cancelled);
   if (staged->graph_->graph == nullptr) return nullptr;
   staged->places_.reserve(ordinals.size());
