@@ -56,17 +56,22 @@ export class SodiumCipher implements PayloadCipher {
   seal(keys: readonly Uint8Array[], nonces: readonly number[], payloads: readonly Uint8Array[]): Uint8Array[] {
     const lengths = new Uint32Array(payloads.length);
     const sealed = this.#native.seal(joinKeys(keys), Float64Array.from(nonces), lengths, join(payloads, lengths));
-    let at = 0;
-    return payloads.map((payload) => sealed.subarray(at, (at += payload.length + TAG_BYTES)));
+    let end = 0;
+    return payloads.map((payload) => {
+      const start = end;
+      end += payload.length + TAG_BYTES;
+      return sealed.subarray(start, end);
+    });
   }
 
   open(keys: readonly Uint8Array[], nonces: readonly number[], sealed: readonly Uint8Array[]): (Uint8Array | null)[] {
     const lengths = new Uint32Array(sealed.length);
     const opened = this.#native.open(joinKeys(keys), Float64Array.from(nonces), lengths, join(sealed, lengths));
-    let at = sealed.length;
+    let end = sealed.length;
     return sealed.map((part, i) => {
-      const payload = opened.subarray(at, (at += Math.max(0, part.length - TAG_BYTES)));
-      return opened[i] === 1 ? payload : null;
+      const start = end;
+      end += Math.max(0, part.length - TAG_BYTES);
+      return opened[i] === 1 ? opened.subarray(start, end) : null;
     });
   }
 }

@@ -39,6 +39,13 @@ export interface PackedBatch {
 /** Added to the place of an item in `newItems`. */
 export const NEW_ITEM = 0x8000_0000;
 
+export interface NativeNear {
+  readonly ordinals: Uint32Array;
+  readonly distances: Uint8Array;
+  readonly candidates: number;
+  readonly truncated: boolean;
+}
+
 export interface NativeRanked {
   readonly ordinals: Uint32Array;
   readonly scores: Float32Array;
@@ -66,9 +73,15 @@ export interface NativeModel {
   itemInfoJson(ordinals: Uint32Array): (string | null)[];
   /** Event time, then partition and offset of each. */
   applied(): Float64Array;
-  nearFingerprints(user: number, maxDistance: number, limit: number): Promise<{ ordinals: Uint32Array; distances: Uint8Array; candidates: number; truncated: boolean }>;
+  /** At once where that takes less than the way to another thread and back. */
+  nearFingerprints(user: number, maxDistance: number, limit: number): NativeNear | Promise<NativeNear>;
   fingerprintDistances(user: number, others: Uint32Array): Uint8Array;
-  itemsOfNeighbors(neighbors: Uint32Array, scores: Float32Array, exclude: Uint32Array, limit: number): Promise<NativeRanked & { via: Uint32Array }>;
+  itemsOfNeighbors(
+    neighbors: Uint32Array,
+    scores: Float32Array,
+    exclude: Uint32Array,
+    limit: number,
+  ): Promise<NativeRanked & { via: Uint32Array }>;
   coOccurring(seeds: Uint32Array, weights: Float32Array, exclude: Uint32Array, limit: number): Promise<NativeRanked>;
   popularItems(limit: number): NativeRanked;
   recentUsers(limit: number): Uint32Array;

@@ -1,5 +1,4 @@
 import type { EpochMs, ItemId, ItemOrdinal, Offset, Partition, UserId, UserOrdinal } from "../../schemas/ids.js";
-import type { Position } from "../../schemas/position.js";
 import type {
   ItemRecord,
   ItemsOfNeighbors,
@@ -11,8 +10,19 @@ import type {
   ReadModelWriter,
   UserRecord,
 } from "../../schemas/ports/read-model.js";
+import type { Position } from "../../schemas/position.js";
 import type { ReadModelLimits } from "./read-model-limits.js";
-import { checkBatch, checkInfo, checkLimit, checkOrdinals, checkPosition, checkScores, invalid, isInteger, resolveLimits } from "./read-model-limits.js";
+import {
+  checkBatch,
+  checkInfo,
+  checkLimit,
+  checkOrdinals,
+  checkPosition,
+  checkScores,
+  invalid,
+  isInteger,
+  resolveLimits,
+} from "./read-model-limits.js";
 
 interface User {
   readonly id: UserId;
@@ -161,7 +171,12 @@ export class MemoryReadModel implements ReadModelWriter, ReadModelReader {
       if (distance <= maxDistance) found.push({ ordinal, id: other.id, distance });
     });
     found.sort((a, b) => a.distance - b.distance || byId(a.id, b.id)).splice(limit);
-    return { ordinals: Uint32Array.from(found, (f) => f.ordinal), distances: Uint8Array.from(found, (f) => f.distance), candidates, truncated: false };
+    return {
+      ordinals: Uint32Array.from(found, (f) => f.ordinal),
+      distances: Uint8Array.from(found, (f) => f.distance),
+      candidates,
+      truncated: false,
+    };
   }
 
   /** 255 everywhere when `user` has no fingerprint. */
@@ -244,7 +259,15 @@ export class MemoryReadModel implements ReadModelWriter, ReadModelReader {
 
   stats(): ReadModelStats {
     const fingerprints = this.#users.filter((user) => user !== null && user.fingerprint !== null).length;
-    return { users: this.#userOrdinals.size, items: this.#items.length, fingerprints, memoryBytes: 0, staleBandEntries: 0, largestBucket: 0, bucketsOverCap: 0 };
+    return {
+      users: this.#userOrdinals.size,
+      items: this.#items.length,
+      fingerprints,
+      memoryBytes: 0,
+      staleBandEntries: 0,
+      largestBucket: 0,
+      bucketsOverCap: 0,
+    };
   }
 
   #publish(row: PublishedRow, partition: Partition): number {
@@ -256,7 +279,14 @@ export class MemoryReadModel implements ReadModelWriter, ReadModelReader {
     for (const item of liked.keys()) if (!before?.has(item)) this.#join(this.#items[item]!, ordinal);
     for (const item of before?.keys() ?? []) if (!liked.has(item)) this.#items[item]!.users--;
     const kept = { ...row, items: [...row.items], weights: row.weights.slice() };
-    this.#users[ordinal] = { id: row.user, partition, row: kept, items, liked, fingerprint: row.hasFingerprint ? toFingerprint(row) : null };
+    this.#users[ordinal] = {
+      id: row.user,
+      partition,
+      row: kept,
+      items,
+      liked,
+      fingerprint: row.hasFingerprint ? toFingerprint(row) : null,
+    };
     this.#publications.push(ordinal);
     if (this.#publications.length > this.#limits.recentPublications) this.#publications.shift();
     return ordinal;
@@ -292,7 +322,9 @@ export class MemoryReadModel implements ReadModelWriter, ReadModelReader {
   }
 
   #rank(scores: ReadonlyMap<number, number>, limit: number): Ranked<ItemOrdinal> {
-    const ranked = [...scores].map(([item, score]) => ({ item, score: Math.fround(score), id: this.#items[item]!.id })).filter(({ score }) => score > 0);
+    const ranked = [...scores]
+      .map(([item, score]) => ({ item, score: Math.fround(score), id: this.#items[item]!.id }))
+      .filter(({ score }) => score > 0);
     ranked.sort((a, b) => b.score - a.score || byId(a.id, b.id)).splice(limit);
     return { ordinals: Uint32Array.from(ranked, (r) => r.item), scores: Float32Array.from(ranked, (r) => r.score) };
   }

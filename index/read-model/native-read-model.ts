@@ -1,7 +1,6 @@
-import { type NativeModel, joinTexts, openNativeModel } from "../../native/read-model.js";
+import { joinTexts, type NativeModel, openNativeModel } from "../../native/read-model.js";
 import { ERRORS, type ErrorCode, KindredError } from "../../schemas/errors.js";
 import type { EpochMs, ItemId, ItemOrdinal, Offset, Partition, UserId, UserOrdinal } from "../../schemas/ids.js";
-import type { Position } from "../../schemas/position.js";
 import type {
   ItemRecord,
   ItemsOfNeighbors,
@@ -12,8 +11,9 @@ import type {
   ReadModelWriter,
   UserRecord,
 } from "../../schemas/ports/read-model.js";
+import type { Position } from "../../schemas/position.js";
 import { packBatch } from "./pack-batch.js";
-import { type ReadModelLimits, checkInfo, checkPosition, resolveLimits } from "./read-model-limits.js";
+import { checkInfo, checkPosition, type ReadModelLimits, resolveLimits } from "./read-model-limits.js";
 
 /** Item ordinals that a writer remembers, so that their ids need not cross again; forgotten all at once above it. */
 const MAX_KNOWN_ITEMS = 1 << 20;
@@ -34,7 +34,7 @@ function coded<T>(call: () => T): T {
   }
 }
 
-async function codedAsync<T>(call: () => Promise<T>): Promise<T> {
+async function codedAsync<T>(call: () => T | Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
@@ -105,7 +105,7 @@ export class NativeReadModel implements ReadModelWriter, ReadModelReader {
     const ordinals = coded(() => this.#native.apply(packed.batch));
     const rows = batch.rows.length;
     if (this.#knownItems.size + packed.newItems.length > MAX_KNOWN_ITEMS) this.#knownItems.clear();
-    packed.newItems.forEach((item, i) => this.#knownItems.set(item, ordinals[rows + i]!));
+    for (const [i, item] of packed.newItems.entries()) this.#knownItems.set(item, ordinals[rows + i]!);
     return ordinals.subarray(0, rows);
   }
 

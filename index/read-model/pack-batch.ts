@@ -1,4 +1,4 @@
-import { NEW_ITEM, type PackedBatch, joinTexts } from "../../native/read-model.js";
+import { joinTexts, NEW_ITEM, type PackedBatch } from "../../native/read-model.js";
 import type { ReadModelBatch } from "../../schemas/ports/read-model.js";
 import { invalid } from "./read-model-limits.js";
 

@@ -30,7 +30,12 @@ export const MAX_INFO_LENGTH = 1 << 20;
 /** Most results of one query. */
 export const MAX_LIMIT = 1_000_000;
 
-const HIGHEST: ReadModelLimits = { listenersPerItem: 65_536, listenersPerSeed: 65_536, recentPublications: 1 << 24, bucketCap: 2 ** 31 - 1 };
+const HIGHEST: ReadModelLimits = {
+  listenersPerItem: 65_536,
+  listenersPerSeed: 65_536,
+  recentPublications: 1 << 24,
+  bucketCap: 2 ** 31 - 1,
+};
 
 export const invalid = (message: string): KindredError => new KindredError("INVALID_ARGUMENT", message);
 

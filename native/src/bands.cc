@@ -15,6 +15,8 @@ namespace {
 #endif
 
 constexpr uint32_t kBatch = 16;
+// Fingerprints of each bucket that are asked for before any is compared.
+constexpr uint32_t kAhead = 32;
 
 }  // namespace
 
@@ -123,6 +125,15 @@ void Bands::Rewrite(int band, std::atomic<Bucket*>& slot, uint32_t capacity) {
   RetireBlock(epochs_, old);
 }
 
+uint64_t Bands::Entries(uint64_t fingerprint) const {
+  uint64_t entries = 0;
+  for (int band = 0; band < kBands; band++) {
+    const Bucket* bucket = BucketOf(band, fingerprint).load(std::memory_order_acquire);
+    if (bucket != nullptr) entries += std::min(bucket_cap_, bucket->size.load(std::memory_order_acquire));
+  }
+  return entries;
+}
+
 Bands::Search Bands::Near(uint64_t fingerprint, uint32_t self, int distance, uint32_t users) const {
   Search search;
   if (distance > kBandDistance) {
@@ -130,7 +141,23 @@ Bands::Search Bands::Near(uint64_t fingerprint, uint32_t self, int distance, uin
     return search;
   }
   const uint64_t version = version_.load(std::memory_order_acquire);
-  for (int band = 0; band < kBands; band++) LookInto(band, fingerprint, self, distance, search);
+  // All four buckets are asked for before the first is read, so that their cache misses overlap.
+  const Bucket* buckets[kBands];
+  for (int band = 0; band < kBands; band++) __builtin_prefetch(&BucketOf(band, fingerprint));
+  for (int band = 0; band < kBands; band++) {
+    buckets[band] = BucketOf(band, fingerprint).load(std::memory_order_acquire);
+    for (int line = 0; line < 2; line++) __builtin_prefetch(reinterpret_cast<const char*>(buckets[band]) + 64 * line);
+  }
+  for (const Bucket* bucket : buckets) {
+    if (bucket == nullptr) continue;
+    const uint32_t size = bucket->size.load(std::memory_order_acquire);
+    for (uint32_t i = 0; i < size && i < kAhead; i++) {
+      const uint32_t ordinal = bucket->entries[i].load(std::memory_order_relaxed);
+      if (ordinal != kEmpty) __builtin_prefetch(&fingerprints_[ordinal]);
+    }
+  }
+  for (int band = 0; band < kBands; band++)
+    if (buckets[band] != nullptr) LookInto(*buckets[band], band, fingerprint, self, distance, search);
   // Someone who moved meanwhile may have been found in two bands.
   if (search.found.size() > 1 && version_.load(std::memory_order_acquire) != version) {
     auto& found = search.found;
@@ -140,10 +167,8 @@ Bands::Search Bands::Near(uint64_t fingerprint, uint32_t self, int distance, uin
   return search;
 }
 
-KINDRED_POPCNT void Bands::LookInto(int band, uint64_t fingerprint, uint32_t self, int distance, Search& search) const {
-  const Bucket* bucket = BucketOf(band, fingerprint).load(std::memory_order_acquire);
-  if (bucket == nullptr) return;
-  const uint32_t size = bucket->size.load(std::memory_order_acquire);
+KINDRED_POPCNT void Bands::LookInto(const Bucket& bucket, int band, uint64_t fingerprint, uint32_t self, int distance, Search& search) const {
+  const uint32_t size = bucket.size.load(std::memory_order_acquire);
   const uint32_t start = size > bucket_cap_ ? size - bucket_cap_ : 0;
   if (start > 0) search.truncated = true;
   search.candidates += size - start;
@@ -153,7 +178,7 @@ KINDRED_POPCNT void Bands::LookInto(int band, uint64_t fingerprint, uint32_t sel
     uint64_t differing[kBatch];
     const uint32_t n = std::min(kBatch, size - from);
     for (uint32_t i = 0; i < n; i++) {
-      ordinals[i] = bucket->entries[from + i].load(std::memory_order_relaxed);
+      ordinals[i] = bucket.entries[from + i].load(std::memory_order_relaxed);
       differing[i] = ordinals[i] == kEmpty ? UINT64_MAX : fingerprints_[ordinals[i]].load(std::memory_order_acquire) ^ fingerprint;
     }
     for (uint32_t i = 0; i < n; i++) {

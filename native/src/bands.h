@@ -44,6 +44,8 @@ class Bands {
   };
   // Everyone within `distance` but `self`; by the bands to kBandDistance, above by looking at all `users`.
   Search Near(uint64_t fingerprint, uint32_t self, int distance, uint32_t users) const;
+  // Entries that a search by the bands would look at: what it costs.
+  uint64_t Entries(uint64_t fingerprint) const;
   Stats stats() const;
 
  private:
@@ -67,7 +69,7 @@ class Bands {
   void Append(int band, uint64_t fingerprint, uint32_t ordinal);
   void Drop(int band, uint64_t fingerprint, uint32_t place);
   void Rewrite(int band, std::atomic<Bucket*>& slot, uint32_t capacity);
-  void LookInto(int band, uint64_t fingerprint, uint32_t self, int distance, Search& search) const;
+  void LookInto(const Bucket& bucket, int band, uint64_t fingerprint, uint32_t self, int distance, Search& search) const;
   void LookAtAll(uint64_t fingerprint, uint32_t self, int distance, uint32_t users, Search& search) const;
 
   EpochDomain& epochs_;

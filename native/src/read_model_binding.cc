@@ -1,6 +1,7 @@
 // The read model in JavaScript: class ReadModel. Cheap questions are answered at once; the others on libuv's threads.
 #include <napi.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <functional>
@@ -16,6 +17,8 @@ namespace {
 
 constexpr double kMaxSafe = 9007199254740991.0;
 constexpr double kMaxLimit = 1000000;
+// About 10 microseconds of looking at candidates.
+constexpr uint64_t kQuickEntries = 1024;
 
 // The open read models of the process, by handle. A model goes when nobody has it open any more.
 class Registry {
@@ -99,7 +102,15 @@ class Question : public Napi::AsyncWorker {
 
 uint32_t Limit(const Napi::Value& value) { return static_cast<uint32_t>(Integer(value, 0, kMaxLimit, "limit")); }
 uint32_t Ordinal(const Napi::Value& value) { return static_cast<uint32_t>(Integer(value, 0, UINT32_MAX, "an ordinal")); }
-Napi::String ToString(Napi::Env env, std::string_view text) { return Napi::String::New(env, text.data(), text.size()); }
+Napi::Value ToString(Napi::Env env, std::string_view text) {
+  // Most ids are ASCII, which V8 takes as it is; UTF-8 it has to decode.
+  const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) >= 0; });
+  napi_value made = nullptr;
+  const napi_status status =
+      ascii ? napi_create_string_latin1(env, text.data(), text.size(), &made) : napi_create_string_utf8(env, text.data(), text.size(), &made);
+  if (status != napi_ok) throw Napi::Error::New(env);
+  return {env, made};
+}
 
 std::vector<float> Scores(const Napi::Value& value, size_t count) {
   std::vector<float> scores = Float32s(value, "scores");
@@ -330,7 +341,7 @@ class ReadModelWrap : public Napi::ObjectWrap<ReadModelWrap> {
     });
   }
 
-  static Napi::Value Info(Napi::Env env, const Text* info) { return info == nullptr ? env.Null() : ToString(env, info->view()).As<Napi::Value>(); }
+  static Napi::Value Info(Napi::Env env, const Text* info) { return info == nullptr ? env.Null() : ToString(env, info->view()); }
 
   Napi::Value Item(const Napi::CallbackInfo& info) {
     return Guarded(info.Env(), [&]() -> Napi::Value {
@@ -374,11 +385,22 @@ class ReadModelWrap : public Napi::ObjectWrap<ReadModelWrap> {
     });
   }
 
+  // Whether a search takes less than the way to another thread and back.
+  static bool IsQuick(ReadModel& model, uint32_t user) {
+    const EpochGuard guard(model.epochs());
+    model.CheckUsers(&user, 1);
+    uint64_t fingerprint = 0;
+    return !model.bands().Get(user, &fingerprint) || model.bands().Entries(fingerprint) <= kQuickEntries;
+  }
+
+  // A promise, or at once the answer.
   Napi::Value NearFingerprints(const Napi::CallbackInfo& info) {
     return Guarded(info.Env(), [&] {
       const uint32_t user = Ordinal(info[0]);
       const auto distance = static_cast<int>(Integer(info[1], 0, 64, "maxDistance"));
       const uint32_t limit = Limit(info[2]);
+      ReadModel& model = this->model();
+      if (distance <= Bands::kBandDistance && IsQuick(model, user)) return WrapNear(info.Env(), model.NearFingerprints(user, distance, limit));
       return Question<Bands::Search>::Ask(
           info.Env(), shared(), [=](ReadModel& model) { return model.NearFingerprints(user, distance, limit); },
           [](Napi::Env env, Bands::Search& search) { return WrapNear(env, search); });

@@ -14,8 +14,13 @@ function sealedByNode(key: Uint8Array, nonce: number, payload: Uint8Array): Uint
   return new Uint8Array(Buffer.concat([node.update(payload), node.final(), node.getAuthTag()]));
 }
 
-const one = fc.record({ key: fc.uint8Array({ minLength: 32, maxLength: 32 }), nonce: fc.maxSafeNat(), payload: fc.uint8Array({ maxLength: 300 }) });
-const columns = (all: { key: Uint8Array; nonce: number; payload: Uint8Array }[]) => [all.map((a) => a.key), all.map((a) => a.nonce), all.map((a) => a.payload)] as const;
+const one = fc.record({
+  key: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+  nonce: fc.maxSafeNat(),
+  payload: fc.uint8Array({ maxLength: 300 }),
+});
+const columns = (all: { key: Uint8Array; nonce: number; payload: Uint8Array }[]) =>
+  [all.map((a) => a.key), all.map((a) => a.nonce), all.map((a) => a.payload)] as const;
 
 describe("SodiumCipher", () => {
   test("seals as node:crypto does, and opens what it sealed", () => {
@@ -68,7 +73,8 @@ describe("SodiumCipher", () => {
     expect(() => cipher.seal([key], [1, 2], [bytes("x")])).toThrow(refused);
     expect(() => cipher.seal([key], [1], [])).toThrow(refused);
     expect(() => cipher.open([], [1], [bytes("x")])).toThrow(refused);
-    for (const nonce of [-1, 0.5, Number.NaN, 2 ** 53, Number.POSITIVE_INFINITY]) expect(() => cipher.seal([key], [nonce], [bytes("x")])).toThrow(refused);
+    for (const nonce of [-1, 0.5, Number.NaN, 2 ** 53, Number.POSITIVE_INFINITY])
+      expect(() => cipher.seal([key], [nonce], [bytes("x")])).toThrow(refused);
   });
 
   test("nothing is nothing", () => {

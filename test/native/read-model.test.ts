@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { addonPath } from "../../native/addon.js";
-import { NEW_ITEM, type NativeModel, type PackedBatch, joinTexts, openNativeModel } from "../../native/read-model.js";
+import { joinTexts, type NativeModel, NEW_ITEM, openNativeModel, type PackedBatch } from "../../native/read-model.js";
 
 const LIMITS = { listenersPerItem: 1024, listenersPerSeed: 256, recentPublications: 1000, bucketCap: 65_536 };
 const refused = expect.objectContaining({ code: "INVALID_ARGUMENT" });
@@ -90,7 +90,7 @@ describe("the addon's read model", () => {
 
   test("a query under way when the model is closed still answers", async () => {
     model.apply(pack(["u", "v"], ["a"]));
-    const near = model.nearFingerprints(0, 3, 10);
+    const near = model.nearFingerprints(0, 64, 10);
     model.close();
     expect([...(await near).ordinals]).toEqual([1]);
   });
@@ -112,7 +112,12 @@ describe("the addon's read model", () => {
 
   test("a bucket over its cap is cut, and says so", async () => {
     const small = openNativeModel({ ...LIMITS, bucketCap: 10 });
-    small.apply(pack(Array.from({ length: 30 }, (_, i) => `u${i}`), ["a"]));
+    small.apply(
+      pack(
+        Array.from({ length: 30 }, (_, i) => `u${i}`),
+        ["a"],
+      ),
+    );
     const near = await small.nearFingerprints(0, 3, 1000);
     expect(near.truncated).toBe(true);
     expect(near.ordinals).toHaveLength(10);
@@ -185,14 +190,18 @@ test("several threads read whole rows while one writes, grows and erases", async
     model.setApplied(0, n, n);
   };
   write(1);
-  const workers = [1, 2].map(() => new Worker(READER, { eval: true, workerData: { path: addonPath(), handle: model.handle(), stop: stop.buffer } }));
+  const workers = [1, 2].map(
+    () => new Worker(READER, { eval: true, workerData: { path: addonPath(), handle: model.handle(), stop: stop.buffer } }),
+  );
   await Promise.all(workers.map((worker) => once(worker, "message")));
   for (let n = 2; n < 3000; n++) {
     write(n);
     if (n % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   }
   Atomics.store(stop, 0, 1);
-  const reports = await Promise.all(workers.map(async (worker) => (await once(worker, "message"))[0] as { reads: number; faults: string[] }));
+  const reports = await Promise.all(
+    workers.map(async (worker) => (await once(worker, "message"))[0] as { reads: number; faults: string[] }),
+  );
   for (const report of reports) {
     expect(report.faults).toEqual([]);
     expect(report.reads).toBeGreaterThan(0);

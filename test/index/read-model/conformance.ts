@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MemoryReadModel } from "../../../index/read-model/memory-read-model.js";
 import type { ReadModelLimits } from "../../../index/read-model/read-model-limits.js";
 import type { ReadModelReader, ReadModelWriter } from "../../../schemas/ports/read-model.js";
-import { SMALL_LIMITS, type Step, expectSameAnswers, item, replay, row, steps, user } from "./random-batches.js";
+import { expectSameAnswers, item, replay, row, SMALL_LIMITS, type Step, steps, user } from "./random-batches.js";
 
 export type Model = ReadModelWriter & ReadModelReader;
 
@@ -34,7 +34,9 @@ type Publish = (...rows: ReturnType<typeof row>[]) => Uint32Array;
 
 function describeUsersAndItems(model: () => Model, publish: Publish): void {
   test("a published row is read back as it was", () => {
-    expect([...publish(row("u:1", { "song:1": 2.5, "song:2": -1 }, 0x00ff_0000_1234_5678n, { events: 7, updatedAt: 1234, offset: 9 }))]).toEqual([0]);
+    expect([
+      ...publish(row("u:1", { "song:1": 2.5, "song:2": -1 }, 0x00ff_0000_1234_5678n, { events: 7, updatedAt: 1234, offset: 9 })),
+    ]).toEqual([0]);
     expect(model().user(user("u:1"))).toEqual({
       ordinal: 0,
       user: "u:1",
@@ -105,7 +107,13 @@ function describeUsersAndItems(model: () => Model, publish: Publish): void {
     replay(model(), { kind: "applied", partition: 0, offset: 10, eventTime: 50 });
     replay(model(), { kind: "applied", partition: 3, offset: 2 ** 40, eventTime: 40 });
     replay(model(), { kind: "applied", partition: 0, offset: 9, eventTime: 45 });
-    expect(model().applied()).toEqual({ position: new Map([[0, 10], [3, 2 ** 40]]), eventTime: 50 });
+    expect(model().applied()).toEqual({
+      position: new Map([
+        [0, 10],
+        [3, 2 ** 40],
+      ]),
+      eventTime: 50,
+    });
   });
 }
 
@@ -201,8 +209,10 @@ function describeRefusals(model: () => Model, publish: Publish): void {
   test("distances, limits, scores and positions out of range are refused", async () => {
     publish(row("u", { a: 1 }, 1n));
     const zero = Uint32Array.of(0);
-    for (const distance of [-1, 65, 1.5, Number.NaN]) await expect(model().nearFingerprints(0 as never, distance, 1)).rejects.toMatchObject(refused);
-    for (const limit of [-1, 0.5, 2 ** 32, Number.NaN]) await expect(model().coOccurring(zero, Float32Array.of(1), zero, limit)).rejects.toMatchObject(refused);
+    for (const distance of [-1, 65, 1.5, Number.NaN])
+      await expect(model().nearFingerprints(0 as never, distance, 1)).rejects.toMatchObject(refused);
+    for (const limit of [-1, 0.5, 2 ** 32, Number.NaN])
+      await expect(model().coOccurring(zero, Float32Array.of(1), zero, limit)).rejects.toMatchObject(refused);
     expect(() => model().popularItems(-1)).toThrow(expect.objectContaining(refused));
     expect(() => model().recentUsers(Number.NaN)).toThrow(expect.objectContaining(refused));
     await expect(model().itemsOfNeighbors(zero, Float32Array.of(Number.NaN), zero, 1)).rejects.toMatchObject(refused);

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -97,7 +97,12 @@ describe("a saved read model", () => {
   test("taken while batches go on is of one moment: what it lacks is after its position", async () => {
     const users = Array.from({ length: 2000 }, (_, i) => `s:${i}`);
     const publish = (n: number) => {
-      replay(model, { kind: "apply", partition: 0, rows: users.map((id) => row(id, { [`i:${n % 7}`]: n }, BigInt(n), { offset: n })), erased: [] });
+      replay(model, {
+        kind: "apply",
+        partition: 0,
+        rows: users.map((id) => row(id, { [`i:${n % 7}`]: n }, BigInt(n), { offset: n })),
+        erased: [],
+      });
       replay(model, { kind: "applied", partition: 0, offset: n, eventTime: n });
     };
     publish(1);

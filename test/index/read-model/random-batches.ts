@@ -11,7 +11,12 @@ export const item = (id: string): ItemId => id as ItemId;
 export const SMALL_LIMITS: Partial<ReadModelLimits> = { listenersPerItem: 5, listenersPerSeed: 3, recentPublications: 6 };
 
 /** A published row; weights by item, the fingerprint as one number (null: none). */
-export function row(id: string, weights: Record<string, number>, fingerprint: bigint | null = null, rest: { events?: number; updatedAt?: number; offset?: number } = {}): PublishedRow {
+export function row(
+  id: string,
+  weights: Record<string, number>,
+  fingerprint: bigint | null = null,
+  rest: { events?: number; updatedAt?: number; offset?: number } = {},
+): PublishedRow {
   const bits = fingerprint ?? 0n;
   return {
     user: user(id),
@@ -33,7 +38,8 @@ export type Step =
 
 export function replay(model: ReadModelWriter, step: Step): Uint32Array {
   const partition = ("partition" in step ? step.partition : 0) as Partition;
-  if (step.kind === "apply") return model.apply({ partition, offset: 1 as Offset, eventTime: 1, rows: step.rows, erased: step.erased.map(user) });
+  if (step.kind === "apply")
+    return model.apply({ partition, offset: 1 as Offset, eventTime: 1, rows: step.rows, erased: step.erased.map(user) });
   if (step.kind === "applied") model.setApplied(partition, step.offset as Offset, step.eventTime);
   else model.putItemInfo(step.items.map(item), step.json);
   return new Uint32Array();
@@ -50,13 +56,35 @@ const fingerprints = fc.oneof(
 );
 const weight = fc.oneof(fc.constantFrom(1, 2, 0.5, -1, 0), fc.float({ min: -100, max: 100, noNaN: true }));
 const rows = fc
-  .record({ id: fc.constantFrom(...USERS), items: fc.uniqueArray(fc.tuple(fc.constantFrom(...ITEMS), weight), { selector: ([name]) => name }), fingerprint: fingerprints, events: fc.nat(), offset: fc.nat() })
+  .record({
+    id: fc.constantFrom(...USERS),
+    items: fc.uniqueArray(fc.tuple(fc.constantFrom(...ITEMS), weight), { selector: ([name]) => name }),
+    fingerprint: fingerprints,
+    events: fc.nat(),
+    offset: fc.nat(),
+  })
   .map(({ id, items, fingerprint, ...rest }) => row(id, Object.fromEntries(items), fingerprint, rest));
 const partitions = fc.integer({ min: 0, max: 3 });
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant("apply" as const), partition: partitions, rows: fc.array(rows, { maxLength: 8 }), erased: fc.array(fc.constantFrom(...USERS), { maxLength: 1 }) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("applied" as const), partition: partitions, offset: fc.nat(), eventTime: fc.nat() }) },
-  { weight: 1, arbitrary: fc.array(fc.tuple(fc.constantFrom(...ITEMS, "only info"), fc.string({ unit: "grapheme" })), { maxLength: 3 }).map((info) => ({ kind: "info" as const, items: info.map(([i]) => i), json: info.map(([, j]) => j) })) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant("apply" as const),
+      partition: partitions,
+      rows: fc.array(rows, { maxLength: 8 }),
+      erased: fc.array(fc.constantFrom(...USERS), { maxLength: 1 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("applied" as const), partition: partitions, offset: fc.nat(), eventTime: fc.nat() }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .array(fc.tuple(fc.constantFrom(...ITEMS, "only info"), fc.string({ unit: "grapheme" })), { maxLength: 3 })
+      .map((info) => ({ kind: "info" as const, items: info.map(([i]) => i), json: info.map(([, j]) => j) })),
+  },
 );
 
 /** Random batches, positions and side information. */
@@ -79,7 +107,12 @@ export async function expectSameAnswers(model: ReadModelReader, oracle: ReadMode
   }
   const { users, items, fingerprints } = oracle.stats();
   expect(model.stats()).toMatchObject({ users, items, fingerprints });
-  await expectSameRecall(model, oracle, ordinalsBelow((o) => oracle.userIds(o)), ordinalsBelow((o) => oracle.itemIds(o)));
+  await expectSameRecall(
+    model,
+    oracle,
+    ordinalsBelow((o) => oracle.userIds(o)),
+    ordinalsBelow((o) => oracle.itemIds(o)),
+  );
 }
 
 /** All ordinals given so far: those that are not refused. */
@@ -99,16 +132,31 @@ async function expectSameRecall(model: ReadModelReader, oracle: ReadModelReader,
   for (const one of users) {
     expect(model.profile(one as UserOrdinal)).toEqual(oracle.profile(one as UserOrdinal));
     expect(model.fingerprintDistances(one as UserOrdinal, users)).toEqual(oracle.fingerprintDistances(one as UserOrdinal, users));
-    for (const [distance, limit] of [[0, 9], [2, 9], [3, 1], [3, 99], [4, 99], [64, 5]] as const) {
+    for (const [distance, limit] of [
+      [0, 9],
+      [2, 9],
+      [3, 1],
+      [3, 99],
+      [4, 99],
+      [64, 5],
+    ] as const) {
       const { candidates: _, ...near } = await model.nearFingerprints(one as UserOrdinal, distance, limit);
-      expect(near).toEqual((({ candidates: _, ...expected }) => expected)(await oracle.nearFingerprints(one as UserOrdinal, distance, limit)));
+      expect(near).toEqual(
+        (({ candidates: _, ...expected }) => expected)(await oracle.nearFingerprints(one as UserOrdinal, distance, limit)),
+      );
     }
   }
   const twice = Uint32Array.of(...users, ...users.subarray(0, 2));
   const scores = Float32Array.from(twice, (_, i) => ((i * 7) % 5) / 3 - 0.3);
   const weights = Float32Array.from(items, (_, i) => ((i * 5) % 4) / 3 - 0.2);
-  for (const [exclude, limit] of [[items.subarray(0, 0), 99], [items.subarray(1, 3), 4], [items, 4]] as const) {
-    expect(await model.itemsOfNeighbors(twice, scores, exclude, limit)).toEqual(await oracle.itemsOfNeighbors(twice, scores, exclude, limit));
+  for (const [exclude, limit] of [
+    [items.subarray(0, 0), 99],
+    [items.subarray(1, 3), 4],
+    [items, 4],
+  ] as const) {
+    expect(await model.itemsOfNeighbors(twice, scores, exclude, limit)).toEqual(
+      await oracle.itemsOfNeighbors(twice, scores, exclude, limit),
+    );
     for (let from = 0; from < items.length; from += 2) {
       const [seeds, w] = [items.subarray(from, from + 3), weights.subarray(from, from + 3)];
       expect(await model.coOccurring(seeds, w, exclude, limit)).toEqual(await oracle.coOccurring(seeds, w, exclude, limit));
