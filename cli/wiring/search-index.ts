@@ -1,7 +1,10 @@
+import { join } from "node:path";
 import { NativeReadModel } from "../../index/read-model/native-read-model.js";
 import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
+import { type PublisherStats, ShardPublisher, type Swap } from "../../index/vector-engine/publisher.js";
 import type { GenerationRef } from "../../schemas/catalogue.js";
 import type { Config } from "../../schemas/config.js";
+import { KindredError } from "../../schemas/errors.js";
 import type { ItemId, Offset } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import type { IndexShardRows } from "../../schemas/ports/admin.js";
@@ -9,26 +12,68 @@ import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
 import type { PartitionState } from "../../state/partition-state.js";
 import type { PublishedRows } from "../../state/publish-rows.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
+import { IndexFiles, type SavedIndex } from "./index-files.js";
+import type { UpdaterLog } from "./updater.js";
 
 /** Side information handed to the read model in one call. */
 const INFOS_A_CALL = 4_096;
 
+export interface SearchIndexOptions {
+  readonly config: Config;
+  readonly ref: GenerationRef;
+  readonly state: PartitionState;
+  readonly log: UpdaterLog;
+  readonly onSwap?: (swap: Swap) => void;
+}
+
 /** What recall searches: the read model and the vectors of one generation, in the addon's memory. One thread writes it. */
 export class SearchIndex implements RowPublisher {
+  private readonly publisher: ShardPublisher;
+  private savedOffset: Offset;
+
   private constructor(
     readonly model: NativeReadModel,
     readonly engine: EmbeddedEngine,
-  ) {}
+    private readonly files: IndexFiles,
+    private readonly options: SearchIndexOptions,
+    savedOffset: Offset,
+  ) {
+    const { index } = options.config;
+    this.savedOffset = savedOffset;
+    this.publisher = new ShardPublisher(engine, {
+      limits: { minRows: index.minGraphRows, freshCap: index.freshLimit, freshShare: index.rebuildShare },
+      build: { m: index.m, efConstruction: index.efConstruction },
+      minRecall: index.verifyRecall,
+      onSwap: (swap) => {
+        options.log.info({ ...swap }, "a shard has a new graph");
+        options.onSwap?.(swap);
+      },
+      onError: (err) => options.log.warn({ err }, "a shard keeps its old graph"),
+    });
+  }
 
-  /** Filled with every row of the state. */
-  static async open(config: Config, ref: GenerationRef, state: PartitionState): Promise<SearchIndex> {
-    const { ef, shards, driftCosine } = config.index;
+  /** As it was saved and caught up with who changed since; where that is not possible, filled with every row of the state. */
+  static async open(options: SearchIndexOptions): Promise<SearchIndex> {
+    const { config, ref, state, log } = options;
+    const files = new IndexFiles(join(config.dataDir, "index"), ref, state.partition);
+    const { ef, driftCosine, shards } = config.index;
+    const saved = await openSaved(files, { ef, driftCosine }, options);
+    const changed =
+      saved && saved.engine.shards === shards && saved.offset <= state.appliedOffset ? state.changedSince(saved.offset) : undefined;
+    if (saved && changed) {
+      log.info({ savedAt: saved.offset, appliedAt: state.appliedOffset }, "the saved index is reopened");
+      return new SearchIndex(saved.model, saved.engine, files, options, saved.offset).filled(changed);
+    }
+    await saved?.engine.close();
+    saved?.model.close();
     const model = NativeReadModel.create();
     const engine = EmbeddedEngine.create({ dims: ref.dims, metric: "cosine", generation: ref.generation, ef, shards, driftCosine });
-    const index = new SearchIndex(model, engine);
-    await index.take(state.scanRows(), state);
-    model.setApplied(state.partition, state.appliedOffset, state.eventTime);
-    return index;
+    return new SearchIndex(model, engine, files, options, 0 as Offset).filled(state.scanRows());
+  }
+
+  /** Begins to rebuild shards in the background. An exact engine has no graphs. */
+  start(): void {
+    if (this.options.config.index.engine !== "exact") this.publisher.start();
   }
 
   /** Makes a committed micro-batch recallable. */
@@ -55,29 +100,62 @@ export class SearchIndex implements RowPublisher {
   /** Rows by shard, for metrics. */
   shards(): IndexShardRows[] {
     const { users, fingerprints } = this.model.stats();
-    return [
-      { shard: "users", rows: users },
-      { shard: "fingerprints", rows: fingerprints },
-      { shard: `user-vectors-${this.engine.generation}`, rows: this.engine.size },
-    ];
+    const vectors = this.engine
+      .stats()
+      .shards.map(({ rows }, shard) => ({ shard: `user-vectors-${this.engine.generation}-${shard}`, rows }));
+    return [{ shard: "users", rows: users }, { shard: "fingerprints", rows: fingerprints }, ...vectors];
+  }
+
+  stats(): PublisherStats {
+    return this.publisher.stats();
+  }
+
+  /** Saves what changed since the last time. @returns up to where everything is in the files. @throws KindredError STORAGE_FAILED: the last save stays good */
+  async save(): Promise<Offset> {
+    const { partition } = this.options.state;
+    const applied = this.model.applied().position.get(partition) ?? 0;
+    if (applied > this.savedOffset) this.savedOffset = await this.files.save(this.model, this.engine);
+    return this.savedOffset;
   }
 
   async close(): Promise<void> {
+    this.publisher.stop();
     await this.engine.close();
+    await this.publisher.settled();
     this.model.close();
   }
 
-  private async take(batches: AsyncIterable<PublishedRows>, state: PartitionState): Promise<void> {
-    for await (const rows of batches)
-      this.apply(rows, { partition: state.partition, endOffset: state.appliedOffset, eventTime: state.eventTime });
+  private async filled(batches: AsyncIterable<PublishedRows>): Promise<this> {
+    const { partition, appliedOffset, eventTime } = this.options.state;
+    for await (const rows of batches) this.apply(rows, { partition, endOffset: appliedOffset, eventTime });
+    this.model.setApplied(partition, appliedOffset, eventTime);
+    return this;
   }
 
   private apply({ rows, erased, vectors }: PublishedRows, at: Pick<FoldedBatch, "partition" | "endOffset" | "eventTime">): void {
     // The ordinals go with the ids: an erased user's must be known before the read model forgets them.
     const gone = erased.flatMap((user) => this.model.userOrdinal(user) ?? []);
-    const ordinals = this.model.apply({ partition: at.partition, offset: at.endOffset as Offset, eventTime: at.eventTime, rows, erased });
+    const ordinals = this.model.apply({ partition: at.partition, offset: at.endOffset, eventTime: at.eventTime, rows, erased });
     if (gone.length > 0) this.engine.remove(Uint32Array.from(gone));
     const own = vectors.find(({ generation, dims }) => generation === this.engine.generation && dims === this.engine.dims);
     if (own && rows.length > 0) this.engine.upsert({ ordinals, vectors: own.values });
+  }
+}
+
+/** A damaged index costs time, never an answer: it is filled anew. */
+async function openSaved(
+  files: IndexFiles,
+  settings: { ef: number; driftCosine: number },
+  { ref, log }: SearchIndexOptions,
+): Promise<SavedIndex | undefined> {
+  try {
+    const saved = await files.open(settings);
+    if (saved && saved.engine.dims !== ref.dims)
+      throw new KindredError("SHARD_CORRUPT", `the saved vectors have ${saved.engine.dims} dimensions where ${ref.dims} are expected`);
+    return saved;
+  } catch (err) {
+    if (!(err instanceof KindredError) || err.code === "DIRECTORY_NEWER") throw err;
+    log.warn({ err, code: err.code }, "the saved index cannot be used and is made anew from the rows");
+    return undefined;
   }
 }

@@ -11,6 +11,7 @@ import type { RowPublisher } from "../../streams/operators/publish-rows.js";
 import { runPipeline } from "../../streams/pipeline.js";
 import { CatalogueKeeper } from "./catalogue-keeper.js";
 import { eventRulesOf, foldSettingsOf, generationsOf } from "./fold-configuration.js";
+import { Maintenance } from "./maintenance.js";
 import { SearchIndex } from "./search-index.js";
 import { UpdaterCounters } from "./updater-counters.js";
 import { closeStores, openStores, type UpdaterStores } from "./updater-stores.js";
@@ -51,6 +52,7 @@ export class Updater implements UpdaterPorts {
   private readonly stop = new AbortController();
   private readonly watchers = new Set<() => void>();
   private searchIndex: SearchIndex | undefined;
+  private maintenance: Maintenance | undefined;
   private running: Promise<void> = Promise.resolve();
   private live = false;
   private failure: unknown;
@@ -105,6 +107,11 @@ export class Updater implements UpdaterPorts {
     if (this.options.index !== false) await this.openIndex();
     this.stop.signal.throwIfAborted();
     journal.setApplied(state.appliedOffset);
+    this.searchIndex?.start();
+    if (this.options.activate !== false) {
+      this.maintenance = new Maintenance(this.options.config, this.stores, this.searchIndex, this.options.log);
+      this.maintenance.start();
+    }
     this.live = true;
     this.running = this.run(this.searchIndex ?? NOWHERE, this.stop.signal).catch((error: unknown) => this.fail(error));
   }
@@ -127,7 +134,11 @@ export class Updater implements UpdaterPorts {
 
   metrics(): UpdaterMetrics {
     const { journal, state } = this.stores;
-    return this.counters.snapshot({ sourceLagEvents: journal.lag, stateRows: state.summary().rows });
+    return this.counters.snapshot({
+      sourceLagEvents: journal.lag,
+      stateRows: state.summary().rows,
+      indexRecallAtK: this.searchIndex?.stats().liveRecall,
+    });
   }
 
   /** Makes `start` end soon; `close` is still to be called. */
@@ -140,14 +151,26 @@ export class Updater implements UpdaterPorts {
     this.interrupt();
     await this.keeper.close();
     await this.running;
-    await this.searchIndex?.close();
-    await closeStores(this.stores);
+    try {
+      // What failed to be folded is not made durable as if it had been.
+      if (this.failure === undefined) await this.maintenance?.finish();
+    } finally {
+      await this.searchIndex?.close();
+      await closeStores(this.stores);
+    }
   }
 
   private async openIndex(): Promise<void> {
     const [ref] = generationsOf(this.options.config);
     if (!ref) throw new KindredError("INTERNAL", "no generation is live");
-    this.searchIndex = await SearchIndex.open(this.options.config, ref, this.stores.state);
+    const { config, log } = this.options;
+    this.searchIndex = await SearchIndex.open({
+      config,
+      ref,
+      state: this.stores.state,
+      log,
+      onSwap: ({ seconds }) => this.counters.swapped(seconds),
+    });
     await this.searchIndex.putItems(this.stores.journal.items.all());
   }
 

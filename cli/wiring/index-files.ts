@@ -1,0 +1,67 @@
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { NativeReadModel } from "../../index/read-model/native-read-model.js";
+import type { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
+import { hasShards, type OpenSettings, openShards, saveShards } from "../../index/vector-engine/shard-files.js";
+import type { GenerationRef } from "../../schemas/catalogue.js";
+import { KindredError } from "../../schemas/errors.js";
+import type { Offset, Partition, UserId } from "../../schemas/ids.js";
+
+/** Stands for an id that the read model does not know. */
+const UNKNOWN_ORDINAL = 0xffffffff;
+
+/** An index as it was saved, and from where it has to be caught up. */
+export interface SavedIndex {
+  readonly model: NativeReadModel;
+  readonly engine: EmbeddedEngine;
+  /** Everything up to here is in it. */
+  readonly offset: Offset;
+}
+
+/**
+ * The files of an index, in a folder named after what its vectors are made of: those of other item vectors are another space
+ * and must never be opened for this one.
+ */
+export class IndexFiles {
+  private readonly directory: string;
+
+  constructor(
+    private readonly root: string,
+    { generation, kind, dims, seed }: GenerationRef,
+    private readonly partition: Partition,
+  ) {
+    this.directory = join(root, `${generation}-${kind}-${dims}-${seed}`);
+  }
+
+  /** @returns undefined where nothing was saved. @throws KindredError SHARD_CORRUPT, DIRECTORY_NEWER, STORAGE_FAILED */
+  async open(settings: Omit<OpenSettings, "ordinalsOf">): Promise<SavedIndex | undefined> {
+    if (!hasShards(this.directory)) return undefined;
+    const model = await NativeReadModel.open(this.directory);
+    if (!model) return undefined;
+    try {
+      const ordinalsOf = (ids: readonly string[]): Uint32Array =>
+        Uint32Array.from(ids, (id) => model.userOrdinal(id as UserId) ?? UNKNOWN_ORDINAL);
+      const { engine, manifest } = await openShards(this.directory, { ...settings, ordinalsOf });
+      const offset = Math.min(manifest.positions.get(this.partition) ?? 0, model.applied().position.get(this.partition) ?? 0) as Offset;
+      return { model, engine, offset };
+    } catch (error) {
+      model.close();
+      throw error;
+    }
+  }
+
+  /** Saves both while they change. @returns up to where everything is in the files. @throws KindredError STORAGE_FAILED: the last save stays good */
+  async save(model: NativeReadModel, engine: EmbeddedEngine): Promise<Offset> {
+    const positions = model.applied().position;
+    try {
+      await mkdir(this.directory, { recursive: true });
+      await saveShards(engine, this.directory, { positions, idsOf: (ordinals) => model.userIds(ordinals) });
+      await model.save(this.directory);
+      for (const other of await readdir(this.root))
+        if (join(this.root, other) !== this.directory) await rm(join(this.root, other), { recursive: true, force: true });
+    } catch (cause) {
+      throw cause instanceof KindredError ? cause : new KindredError("STORAGE_FAILED", (cause as Error).message, this.directory, { cause });
+    }
+    return (positions.get(this.partition) ?? 0) as Offset;
+  }
+}
