@@ -32,7 +32,7 @@ class StagedGraph {
     bool operator<(const Place& other) const { return ordinal < other.ordinal; }
   };
 
-  const std::shared_ptr<VectorIndex> index_;
+  std::shared_ptr<VectorIndex> index_;  // until it is published: what is left of it then must not keep the index alive
   const uint32_t shard_;
   std::shared_ptr<ShardGraph> graph_;
   std::shared_ptr<FreshList> fresh_;

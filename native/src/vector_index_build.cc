@@ -269,6 +269,7 @@ void VectorIndex::Publish(StagedGraph& staged, double min_recall) {
     swaps_.fetch_add(1, std::memory_order_relaxed);
   }
   std::vector<StagedGraph::Place>().swap(staged.places_);
+  staged.index_.reset();
   epochs_.Collect();
 }
 

@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { EmbeddedEngine } from "../../../index/vector-engine/embedded-engine.js";
+import { ShardPublisher, type Swap } from "../../../index/vector-engine/publisher.js";
+import { GENERATION } from "./conformance.js";
+import { listeners, upTo } from "./listeners.js";
+
+const town = listeners(32, 41);
+let engine: EmbeddedEngine;
+beforeEach(() => {
+  engine = EmbeddedEngine.create({ dims: 32, metric: "cosine", generation: GENERATION, shards: 2, scanRowsPerEf: 0 });
+});
+afterEach(() => engine.close());
+
+const limits = { minRows: 500, freshShare: 0.1 };
+const settings = { limits, restRatio: 0, retryMs: 0, verify: { samples: 32 } };
+
+it("does nothing where nothing is due", async () => {
+  const publisher = new ShardPublisher(engine, settings);
+  engine.upsert({ ordinals: upTo(100), vectors: town.rows(100) });
+  await publisher.check();
+  expect(publisher.stats()).toEqual({ swaps: 0, failures: 0, lastSwap: undefined, liveRecall: undefined, building: false });
+});
+
+it("builds, verifies and swaps what is due, one shard at a time", async () => {
+  const swaps: Swap[] = [];
+  const publisher = new ShardPublisher(engine, { ...settings, onSwap: (swap) => swaps.push(swap) });
+  engine.upsert({ ordinals: upTo(3000), vectors: town.rows(3000) });
+  await Promise.all([publisher.check(), publisher.check()]);
+  expect(swaps.length).toBe(1);
+  await publisher.check();
+  await publisher.check();
+  expect(swaps.map(({ shard }) => shard).sort()).toEqual([0, 1]);
+  expect(swaps.every(({ reason, recall, nodes, seconds }) => reason === "first" && recall >= 0.9 && nodes > 1000 && seconds > 0)).toBe(true);
+  engine.upsert({ ordinals: upTo(2400, 3000), vectors: town.rows(2400) });
+  await publisher.check();
+  expect(swaps[2]?.reason).toBe("fresh");
+  expect(publisher.stats()).toMatchObject({ swaps: 3, failures: 0, lastSwap: swaps[2] });
+});
+
+it("goes on with the old graph when the next is not good enough, and says so", async () => {
+  const errors: unknown[] = [];
+  engine.upsert({ ordinals: upTo(3000), vectors: town.rows(3000) });
+  const publisher = new ShardPublisher(engine, { ...settings, minRecall: 1, build: { m: 2, efConstruction: 8 }, verify: { samples: 64, k: 50, ef: 50 }, onError: (error) => errors.push(error) });
+  await publisher.check();
+  await expect(publisher.rebuild(1)).rejects.toMatchObject({ code: "SHARD_UNVERIFIED" });
+  expect(errors).toEqual([expect.objectContaining({ code: "SHARD_UNVERIFIED" }), expect.objectContaining({ code: "SHARD_UNVERIFIED" })]);
+  expect(publisher.stats()).toMatchObject({ swaps: 0, failures: 2, building: false });
+  expect((await engine.search(town.listener(), { k: 10 })).ordinals.length).toBe(10);
+  await new ShardPublisher(engine, settings).rebuild(0);
+  expect(engine.stats().swaps).toBe(1);
+});
+
+it("rests after a failure", async () => {
+  engine.upsert({ ordinals: upTo(3000), vectors: town.rows(3000) });
+  const publisher = new ShardPublisher(engine, { ...settings, retryMs: 60_000, minRecall: 1, build: { m: 2, efConstruction: 8 }, verify: { samples: 64, k: 50, ef: 50 } });
+  await publisher.check();
+  await publisher.check();
+  expect(publisher.stats().failures).toBe(1);
+});
+
+it("measures live recall, and rebuilds by it", async () => {
+  const publisher = new ShardPublisher(engine, { ...settings, limits: { ...limits, targetRecall: 1.01 } });
+  expect(await publisher.measure()).toBeUndefined();
+  engine.upsert({ ordinals: upTo(2000), vectors: town.rows(2000) });
+  await publisher.rebuild(0);
+  await publisher.rebuild(1);
+  engine.upsert({ ordinals: upTo(1000), vectors: Float32Array.from({ length: 1000 * 32 }, (_, i) => (engine.vector(Math.floor(i / 32)) as Float32Array)[i % 32] as number) });
+  expect(await publisher.measure()).toBeGreaterThan(0.95);
+  await publisher.check();
+  expect(publisher.stats()).toMatchObject({ swaps: 3, lastSwap: { reason: "recall" } });
+});
+
+it("swaps by itself while searches and upserts go on, none of which fails", async () => {
+  const publisher = new ShardPublisher(engine, { ...settings, checkIntervalMs: 5, recallIntervalMs: 20 });
+  publisher.start();
+  for (let i = 0; i < 60 || publisher.stats().swaps < 2; i++) {
+    engine.upsert({ ordinals: upTo(100, (i % 60) * 100), vectors: town.rows(100) });
+    const query = town.listener();
+    const [walked, exact] = await Promise.all([engine.search(query, { k: 10, ef: 400 }), engine.searchExact(query, { k: 10 })]);
+    expect(walked.ordinals.length).toBe(10);
+    expect([...walked.ordinals].filter((ordinal) => exact.ordinals.includes(ordinal)).length).toBeGreaterThanOrEqual(8);
+  }
+  publisher.stop();
+  await engine.close();
+  await publisher.settled();
+  expect(publisher.stats()).toMatchObject({ failures: 0, building: false });
+});
