@@ -5,20 +5,25 @@ import { NOTHING } from "./recall-step.js";
 
 const EMPTY: SearchResult = { ordinals: new Uint32Array(0), scores: new Float32Array(0), degraded: false };
 
-/** Ordinals of what the read model knows, strongest first as given, at most `limit`, magnitudes adding up to 1. */
+/** The first `limit` of weighted ordinals that count, magnitudes adding up to 1. */
+function strongest(ordinals: ArrayLike<number>, weights: ArrayLike<number>, limit: number): Seeds {
+  const kept = Array.from({ length: ordinals.length }, (_, i) => i)
+    .filter((i) => weights[i] !== 0)
+    .slice(0, limit);
+  const sum = kept.reduce((total, i) => total + Math.abs(weights[i]!), 0);
+  return { ordinals: Uint32Array.from(kept, (i) => ordinals[i]!), weights: Float32Array.from(kept, (i) => weights[i]! / sum) };
+}
+
+/** Ordinals of what the read model knows, strongest first as given, at most `limit`. */
 function toSeeds(readModel: ReadModelReader, { items, weights }: WeightedItems, limit: number): Seeds {
-  const ordinals: ItemOrdinal[] = [];
-  const kept: number[] = [];
-  let sum = 0;
-  for (let i = 0; i < items.length && ordinals.length < limit; i++) {
-    const ordinal = readModel.itemOrdinal(items[i]!);
-    const weight = weights[i]!;
-    if (ordinal === undefined || weight === 0) continue;
-    ordinals.push(ordinal);
-    kept.push(weight);
-    sum += Math.abs(weight);
-  }
-  return { ordinals: Uint32Array.from(ordinals), weights: Float32Array.from(kept, (weight) => weight / sum) };
+  const known = items
+    .map((item, i) => ({ ordinal: readModel.itemOrdinal(item), weight: weights[i]! }))
+    .filter(({ ordinal }) => ordinal !== undefined);
+  return strongest(
+    known.map(({ ordinal }) => ordinal as ItemOrdinal),
+    known.map(({ weight }) => weight),
+    limit,
+  );
 }
 
 function toOrdinals(readModel: ReadModelReader, items: readonly ItemId[]): Uint32Array {
@@ -36,6 +41,7 @@ export class UserAsker implements Asker {
   readonly kind = "user";
   readonly user: UserOrdinal | undefined;
   #record: UserRecord | null | undefined = null;
+  #numbered: ReturnType<ReadModelReader["profile"]> | null = null;
 
   constructor(
     readonly id: UserId,
@@ -65,13 +71,18 @@ export class UserAsker implements Asker {
   }
 
   seeds(limit: number): Seeds {
-    const profile = this.profile();
-    return profile === undefined ? NOTHING : toSeeds(this.readModel, profile, limit);
+    const profile = this.#ordinals();
+    return profile === undefined ? NOTHING : strongest(profile.items, profile.weights, limit);
   }
 
   seen(): Uint32Array {
-    const profile = this.profile();
-    return profile === undefined ? NOTHING.ordinals : toSeeds(this.readModel, profile, profile.items.length).ordinals;
+    return this.#ordinals()?.items ?? NOTHING.ordinals;
+  }
+
+  /** The profile by ordinals: reading the ids of a long one costs more than a search. */
+  #ordinals(): ReturnType<ReadModelReader["profile"]> {
+    if (this.#numbered === null) this.#numbered = this.user === undefined ? undefined : this.readModel.profile(this.user);
+    return this.#numbered;
   }
 }
 
