@@ -75,14 +75,14 @@ export class RecordFolder {
     let activation = 0;
     for (const { offset, record } of batch.records) {
       if (record.kind === "event") {
-        const user = this.#user(record.event.user, batch);
+        const user = this.#user(record.event.user, batch, touch);
         const outcome = foldEvent(user, record.event, offset, this.#active(), this.deltas);
         counts[outcome] += 1;
         if (outcome !== "folded") continue;
         touch(user);
         if (record.event.ts > tip.eventTime) tip.eventTime = record.event.ts;
       } else if (record.kind === "erase") {
-        const user = this.#user(record.user, batch);
+        const user = this.#user(record.user, batch, touch);
         this.#erase(user, record.at);
         touch(user);
       } else {
@@ -101,10 +101,11 @@ export class RecordFolder {
   }
 
   /** The user's row, of the active activation. */
-  #user(id: UserId, batch: PreparedBatch): UserRow {
+  #user(id: UserId, batch: PreparedBatch, touch: (user: UserRow) => void): UserRow {
     const known = batch.users.get(id);
     if (known !== undefined) {
-      this.#bringUp(known);
+      // Written even if its event turns out a duplicate: migration passes over rows that look migrated in memory.
+      if (this.#bringUp(known) && known.exists) touch(known);
       return known;
     }
     const tombstone = batch.tombstones.get(id);
@@ -114,11 +115,12 @@ export class RecordFolder {
     return user;
   }
 
-  /** Gives a row each activation that it has not seen, in turn. */
-  #bringUp(user: UserRow): void {
+  /** Gives a row each activation that it has not seen, in turn; false where there is none. */
+  #bringUp(user: UserRow): boolean {
     const { contexts } = this.tip;
-    if (user.row.activation === (contexts[contexts.length - 1] as FoldContext).activation) return;
+    if (user.row.activation === (contexts[contexts.length - 1] as FoldContext).activation) return false;
     for (const context of contexts) if (context.activation > user.row.activation) migrateRow(user, context, this.deltas);
+    return true;
   }
 
   #erase(user: UserRow, at: EpochMs): void {

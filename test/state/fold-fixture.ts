@@ -4,7 +4,7 @@ import type { BehaviourEvent } from "../../schemas/event.js";
 import type { CatalogueNumber, ItemId, Offset, Partition, UserId } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import type { LogRecord, PositionedRecord } from "../../schemas/log-record.js";
-import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
+import type { KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
 import { buildCatalogue, generationZero } from "../../state/catalogue-builder.js";
 import { type FoldNumbers, foldSettings } from "../../state/fold-settings.js";
 import { MemoryCatalogues } from "../../state/memory-catalogues.js";
@@ -25,6 +25,15 @@ export const activate = (catalogue: number): LogRecord => ({ kind: "activate", c
 
 /** Records at offsets from 1. */
 export const positioned = (records: readonly LogRecord[]): PositionedRecord[] => records.map((record, i) => ({ offset: (i + 1) as Offset, record }));
+
+/** Writes that take their time, as a disk's do: what was folded meanwhile must not be read from the store. */
+export class SlowStore extends MemoryStore {
+  override async batch(writes: readonly StoreWrite[]): Promise<void> {
+    const taken = writes.map((write) => (write.type === "put" ? { ...write, value: new Uint8Array(write.value) } : write));
+    await new Promise((resolve) => setImmediate(resolve));
+    return super.batch(taken);
+  }
+}
 
 /** A partition in memory that tests can drive and reopen. */
 export class TestPartition {

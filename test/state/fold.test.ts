@@ -103,6 +103,7 @@ describe("foldEvent", () => {
     bench.fold(event("u", "new1", 3));
     expect(bench.profile.map(([item]) => item)).toEqual(["b", "c", "d", "e", "f", "g", "h", "new1"]);
     bench.fold(event("u", "new2", 3));
+    expect(bench.profile.map(([item]) => item)).toEqual(["b", "d", "e", "f", "g", "h", "new1", "new2"]);
     bench.fold(event("u", "new3", 3, { action: "play" }));
     expect(bench.profile.map(([item]) => item)).toEqual(["b", "d", "e", "g", "h", "new1", "new2", "new3"]);
   });
