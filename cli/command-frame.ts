@@ -35,7 +35,9 @@ export async function runProgram(program: Command, argv: readonly string[], term
     return EXIT.ok;
   } catch (error) {
     const code = exitCodeOf(error);
-    if (code !== EXIT.ok) terminal.stderr.write(errorLine(error));
+    // A command that only groups others has printed its help, which is what there is to say.
+    const helped = error instanceof CommanderError && error.code === "commander.help";
+    if (code !== EXIT.ok && !helped) terminal.stderr.write(errorLine(error));
     return code;
   }
 }

@@ -27,8 +27,7 @@ export function buildProgram(terminal: Terminal): Command {
   const program = frameProgram(new Command("kindred"), terminal)
     .description("Real-time recall from implicit relationship chains: behaviour in, neighbours out, within milliseconds.")
     .version(packageVersion())
-    .helpCommand(true)
-    .action(() => program.error("a command is needed; see kindred --help"));
+    .helpCommand(true);
   for (const add of [addServe, addDemo, addReplay, addItems, addDeadLetters, addState]) add(program, terminal);
   return program;
 }

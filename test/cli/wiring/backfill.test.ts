@@ -1,0 +1,124 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ServerClient } from "../../../cli/server-client.js";
+import { type BackfillSource, backfillJournal, backfillOffline, backfillOverHttp } from "../../../cli/wiring/backfill.js";
+import { withUpdater } from "../../../cli/wiring/offline.js";
+import type { Config } from "../../../schemas/config.js";
+import { buildConfig } from "../../../schemas/config-validation.js";
+import type { BehaviourEvent } from "../../../schemas/event.js";
+import type { UserId } from "../../../schemas/ids.js";
+
+const never = new AbortController().signal;
+const ROWS = 12_000;
+
+describe("a backfill", () => {
+  let directory = "";
+  let server: Server | undefined;
+  let source: BackfillSource;
+  const config = (values: object = {}): Config =>
+    buildConfig([
+      {
+        values: { dataDir: join(directory, "data"), generation0: { dims: 16 }, logging: { level: "error" }, ...values },
+        where: () => "test",
+      },
+    ]);
+  const summary = (of: Config) => withUpdater(of, { signal: never, index: false }, async (updater) => updater.owner.summary());
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "kindred-backfill-"));
+    const path = join(directory, "plays.csv");
+    const lines = Array.from({ length: ROWS }, (_, i) => `u${i % 50},song:${(i * 7) % 90},${1_700_000_000 + i}`);
+    writeFileSync(path, `user,item,ts\n${lines.join("\n")}\nbroken,,1\n`);
+    source = { path, format: "csv", map: { columns: {}, constants: {} }, again: false };
+  });
+  afterEach(() => {
+    server?.closeAllConnections();
+    server?.close();
+    server = undefined;
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  it("into a directory of its own takes a file once, and once more when asked to", async () => {
+    const shares: number[] = [];
+    const first = await backfillOffline(config(), source, never, (_, share) => shares.push(share));
+    expect(first).toMatchObject({ events: ROWS, appended: ROWS, rejected: 1, known: false, done: true });
+    expect(shares.at(-1)).toBe(1);
+    const { hash } = await summary(config());
+    expect(await backfillOffline(config(), source, never, () => undefined)).toMatchObject({
+      events: ROWS,
+      appended: 0,
+      known: true,
+      position: first.position,
+    });
+    expect((await summary(config())).hash).toBe(hash);
+    expect(await backfillOffline(config(), { ...source, again: true }, never, () => undefined)).toMatchObject({
+      appended: ROWS,
+      known: false,
+    });
+    expect((await summary(config())).hash).not.toBe(hash);
+  });
+
+  it("takes only what lies in the time asked for", async () => {
+    const report = await backfillOffline(
+      config(),
+      { ...source, since: 1_700_000_100_000, until: 1_700_000_300_000 },
+      never,
+      () => undefined,
+    );
+    expect(report.events).toBe(200);
+  });
+
+  it("into a shadow folds the journal with today's configuration and leaves the live state alone", async () => {
+    await backfillOffline(config(), source, never, () => undefined);
+    await withUpdater(config(), { signal: never, create: true }, async (updater) => {
+      await updater.intake.erase("u7" as UserId, 1_700_000_000_000 + ROWS * 1000);
+      await updater.drained();
+    });
+    const live = await summary(config());
+    const other = config({ fold: { profileItems: 16 } });
+    // The payloads of the erased user are gone from the journal.
+    expect(await backfillJournal(other, never, () => undefined)).toMatchObject({ events: ROWS - ROWS / 50, done: true });
+    const shadow = config({ dataDir: join(directory, "data", "shadow"), fold: { profileItems: 16 } });
+    expect(await summary(shadow)).toMatchObject({ rows: live.rows });
+    expect((await summary(shadow)).hash).not.toBe(live.hash);
+    expect(await summary(config())).toEqual(live);
+    expect(await backfillJournal(other, never, () => undefined)).toMatchObject({ appended: 0, done: true });
+  });
+
+  it("over HTTP sends all, waits where it is asked to, and goes on where it was cut off", async () => {
+    const got: BehaviourEvent[] = [];
+    let requests = 0;
+    let failAt = 2;
+    server = createServer((request, response) => {
+      if (request.method === "GET") return void response.end('{"position":"k1-0.5"}');
+      let body = "";
+      request.on("data", (chunk) => {
+        body += chunk;
+      });
+      request.on("end", () => {
+        requests++;
+        if (requests === 1) return void response.writeHead(503, { "retry-after": "0" }).end('{"code":"OVERLOADED"}');
+        if (requests === failAt + 1) return void response.writeHead(500).end('{"code":"INTERNAL"}');
+        const { events } = JSON.parse(body) as { events: BehaviourEvent[] };
+        got.push(...events);
+        response.end(JSON.stringify({ accepted: events.length, rejected: [], position: `k1-0.${got.length.toString(36)}` }));
+      });
+    });
+    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+    const client = new ServerClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const send = () => backfillOverHttp(config(), client, source, never, () => undefined, true);
+    await expect(send()).rejects.toMatchObject({ code: "INTERNAL" });
+    expect(got.length).toBe(5_000);
+    failAt = 1_000;
+    expect(await send()).toMatchObject({ events: ROWS, appended: ROWS - 5_000, rejected: 1, known: false, done: true });
+    expect(got.map(({ user, item }) => `${user} ${item}`)).toEqual(
+      Array.from({ length: ROWS }, (_, i) => `u${i % 50} song:${(i * 7) % 90}`),
+    );
+    expect(await send()).toMatchObject({ appended: 0, known: true });
+    expect(got.length).toBe(ROWS);
+  });
+});

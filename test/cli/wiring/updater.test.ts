@@ -1,0 +1,185 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Updater, type UpdaterOptions } from "../../../cli/wiring/updater.js";
+import type { Config } from "../../../schemas/config.js";
+import { buildConfig } from "../../../schemas/config-validation.js";
+import type { BehaviourEvent } from "../../../schemas/event.js";
+import type { ItemId, UserId } from "../../../schemas/ids.js";
+import { generateTown } from "../../../town/town.js";
+import { townHistory } from "../../../town/town-events.js";
+
+const NOW = Date.UTC(2026, 0, 1);
+const town = generateTown({ seed: 1, listeners: 120 });
+const past = [...townHistory(town, { seed: 1, endTs: NOW, spanMs: 30 * 86_400_000, eventsEach: 25 })];
+const someone = town.listeners[0]?.user as UserId;
+
+describe("Updater", () => {
+  let dataDir = "";
+  let open: Updater[] = [];
+  let lines: string[] = [];
+
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), "kindred-updater-"));
+    lines = [];
+  });
+  afterEach(async () => {
+    for (const updater of open) await updater.close();
+    open = [];
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+
+  const config = (values: object = {}): Config =>
+    buildConfig([{ values: { dataDir, generation0: { dims: 32 }, ...values }, where: () => "test" }]);
+  const note = (_: object, message: string): number => lines.push(message);
+  const start = async (values: object = {}, options: Partial<UpdaterOptions> = {}): Promise<Updater> => {
+    const updater = await Updater.open({ config: config(values), log: { info: note, warn: note, error: note }, ...options });
+    open.push(updater);
+    await updater.start();
+    return updater;
+  };
+  const stop = async (updater: Updater): Promise<void> => {
+    open = open.filter((one) => one !== updater);
+    await updater.close();
+  };
+  const neighbors = async (updater: Updater, user: UserId = someone): Promise<[string, number][]> => {
+    const { model, engine } = updater.index ?? expect.fail("no index");
+    const ordinal = model.userOrdinal(user) ?? expect.fail(`${user} is unknown`);
+    const { ordinals, scores } = await engine.searchFrom(ordinal, { k: 20, exclude: Uint32Array.of(ordinal) });
+    const found = model.userIds(ordinals).map((id, i): [string, number] => [id, scores[i] as number]);
+    return found.sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+  };
+
+  it("makes what was acknowledged recallable, and tells how far it is", async () => {
+    const told: number[] = [];
+    const updater = await start({}, { onApplied: (position) => told.push([...position.values()][0] ?? 0) });
+    const position = await updater.intake.append(past);
+    await updater.drained();
+    expect(updater.applied().position).toEqual(position);
+    expect(updater.index?.model.applied().position).toEqual(position);
+    expect(told.at(-1)).toBe([...position.values()][0]);
+    expect(await updater.owner.summary()).toMatchObject({ rows: 120, migrating: false });
+    expect(await updater.owner.verify()).toMatchObject({ faultCount: 0 });
+    expect(await neighbors(updater)).toHaveLength(20);
+    const { events, stateRows, sourceLagEvents } = updater.metrics();
+    expect(events).toEqual([{ source: "journal", outcome: "folded", count: past.length }]);
+    expect({ stateRows, sourceLagEvents }).toEqual({ stateRows: 120, sourceLagEvents: 0 });
+  });
+
+  it("answers the same after a stop, from the saved index, and from the rows where that is damaged or gone", async () => {
+    const first = await start();
+    await first.intake.append(past);
+    await first.drained();
+    const [before, { hash }] = [await neighbors(first), await first.owner.summary()];
+    await stop(first);
+
+    const reopened = await start();
+    expect(lines).toContain("the saved index is reopened");
+    expect(await neighbors(reopened)).toEqual(before);
+    expect((await reopened.owner.summary()).hash).toBe(hash);
+    await stop(reopened);
+
+    for (const file of readdirSync(join(dataDir, "index"), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())) {
+      const path = join(file.parentPath, file.name);
+      const bytes = readFileSync(path);
+      bytes.writeUInt8((bytes.readUInt8(bytes.length >> 1) ^ 0xff) & 0xff, bytes.length >> 1);
+      writeFileSync(path, bytes);
+    }
+    const damaged = await start();
+    expect(lines).toContain("the saved index cannot be used and is made anew from the rows");
+    expect(await neighbors(damaged)).toEqual(before);
+    await stop(damaged);
+
+    rmSync(join(dataDir, "index"), { recursive: true });
+    expect(await neighbors(await start())).toEqual(before);
+  });
+
+  it("catches a saved index up with who changed, came and was erased while there was no index", async () => {
+    const first = await start();
+    await first.intake.append(past);
+    await first.drained();
+    await stop(first);
+    const blind = await start({}, { index: false });
+    const event = (user: string, item: string): BehaviourEvent => ({ user: user as UserId, item: item as ItemId, action: "play", ts: NOW });
+    await blind.intake.append([event("newcomer", "song:1"), event("newcomer", "song:2"), event(someone, "song:3")]);
+    const gone = town.listeners[1]?.user as UserId;
+    await blind.intake.erase(gone, NOW);
+    await blind.drained();
+    await stop(blind);
+
+    const reopened = await start();
+    expect(lines.filter((line) => line === "the saved index is reopened")).toHaveLength(1);
+    expect(reopened.index?.model.userOrdinal(gone)).toBeUndefined();
+    const caughtUp = [await neighbors(reopened), await neighbors(reopened, "newcomer" as UserId)];
+    expect(caughtUp.flat().some(([id]) => id === gone)).toBe(false);
+    await stop(reopened);
+    rmSync(join(dataDir, "index"), { recursive: true });
+    const rebuilt = await start();
+    expect([await neighbors(rebuilt), await neighbors(rebuilt, "newcomer" as UserId)]).toEqual(caughtUp);
+  });
+
+  it("folds with a changed configuration from its activation on, all rows, and the index with them", async () => {
+    const first = await start();
+    await first.intake.append(past);
+    await first.drained();
+    const before = await first.owner.profile(someone);
+    await stop(first);
+
+    const changed = await start({ fold: { profileItems: 8 }, generation0: { dims: 64 } });
+    await changed.drained();
+    expect((await changed.owner.profile(someone))?.items.length).toBeLessThanOrEqual(8);
+    expect(before?.items.length).toBeGreaterThan(8);
+    expect(changed.index?.engine.dims).toBe(64);
+    expect((await changed.owner.summary()).migrating).toBe(false);
+    expect(await changed.owner.verify()).toMatchObject({ faultCount: 0 });
+    expect(await neighbors(changed)).toHaveLength(20);
+  });
+
+  it("changes nothing when it only looks, whatever it is configured with", async () => {
+    const first = await start();
+    await first.intake.append(past.slice(0, 200));
+    await first.drained();
+    const { hash, position } = await first.owner.summary();
+    await stop(first);
+    const looking = await start({ fold: { profileItems: 8 } }, { index: false, activate: false });
+    expect(await looking.owner.summary()).toMatchObject({ hash, position });
+    expect(looking.stores.journal.endOffset).toBe([...position.values()][0]);
+  });
+
+  it("makes fingerprints of tags soon after they become known", async () => {
+    const updater = await start({ catalogue: { minIntervalMs: 0 } });
+    await updater.intake.append(past);
+    await updater.drained();
+    const keywords = async (): Promise<string[]> => ((await updater.owner.profile(someone))?.keywords ?? []).map(({ keyword }) => keyword);
+    const byItem = await keywords();
+    await updater.intake.putItems(town.items);
+    while ((await updater.owner.summary()).catalogue < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    await updater.drained();
+    const byTag = await keywords();
+    expect(byTag.length).toBeLessThanOrEqual(5);
+    expect(byTag).not.toEqual(byItem);
+    const tags = new Set(town.items.flatMap((info) => info.tags ?? []));
+    expect(byTag.every((keyword) => tags.has(keyword.replace(/^[a-z]+:/, "")))).toBe(true);
+    expect(updater.index?.model.item("song:1" as ItemId)?.infoJson).toContain('"title"');
+  });
+
+  it("refuses a directory that is open already", async () => {
+    await start();
+    await expect(Updater.open({ config: config(), log: { info: note, warn: note, error: note } })).rejects.toMatchObject({
+      code: "DIRECTORY_IN_USE",
+    });
+  });
+
+  it("can be interrupted while it starts", async () => {
+    const first = await start();
+    await first.intake.append(past);
+    await stop(first);
+    const updater = await Updater.open({ config: config(), log: { info: note, warn: note, error: note } });
+    open.push(updater);
+    const starting = updater.start();
+    updater.interrupt();
+    await expect(starting).rejects.toMatchObject({ code: "NOT_READY" });
+  });
+});

@@ -1,0 +1,81 @@
+import { MessageChannel } from "node:worker_threads";
+import { afterEach, describe, expect, it } from "vitest";
+import { RemoteCalls } from "../../../cli/wiring/port-calls.js";
+import { offerUpdater, remoteUpdater, type UpdaterCalls, type UpdaterPorts } from "../../../cli/wiring/worker-ports.js";
+import type { BehaviourEvent } from "../../../schemas/event.js";
+import type { ItemId, Offset, Partition, UserId } from "../../../schemas/ids.js";
+import type { Position } from "../../../schemas/position.js";
+
+const position: Position = new Map([[0 as Partition, 9 as Offset]]);
+const event: BehaviourEvent = { user: "u" as UserId, item: "song:1" as ItemId, action: "play", ts: 1 };
+
+describe("the updater's parts over a port", () => {
+  const { port1, port2 } = new MessageChannel();
+  const asked: unknown[] = [];
+  let release: () => void = () => undefined;
+  let stopped = 0;
+  const parts: UpdaterPorts = {
+    intake: {
+      append: (events) => {
+        asked.push(events);
+        return new Promise((resolve) => {
+          release = () => resolve(position);
+        });
+      },
+      putItems: async (items) => void asked.push(items),
+      erase: async () => ({ position, payloadKeyDropped: true }),
+    },
+    owner: {
+      profile: async () => undefined,
+      summary: async () => ({ hash: "0".repeat(32), rows: 1, position, catalogue: 0, migrating: false }),
+      verify: async () => ({ rows: 1, storedHash: "", recomputedHash: "", faults: [], faultCount: 0 }),
+    },
+    deadLetters: {
+      list: async ({ limit }) => {
+        asked.push(limit);
+        return [];
+      },
+      replay: async (repairs) => {
+        asked.push(repairs);
+        return { replayed: 1, failed: 0, position };
+      },
+    },
+  };
+  offerUpdater(port2, parts, async () => void stopped++);
+  const calls = new RemoteCalls<UpdaterCalls>(port1);
+  const remote = remoteUpdater(calls, 3);
+  afterEach(() => {
+    asked.length = 0;
+  });
+  const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+
+  it("are what they are in their own thread", async () => {
+    expect(await remote.intake.erase("u" as UserId, 5)).toEqual({ position, payloadKeyDropped: true });
+    expect(await remote.owner.profile("u" as UserId)).toBeUndefined();
+    expect((await remote.owner.summary()).position).toEqual(position);
+    expect(await remote.deadLetters.list({ limit: 7 })).toEqual([]);
+    expect(await remote.deadLetters.replay(new Map([[3, event]]))).toMatchObject({ replayed: 1 });
+    await remote.intake.putItems([]);
+    expect(asked).toEqual([7, new Map([[3, event]]), []]);
+  });
+
+  it("refuse events while too many are on their way, and take them again afterwards", async () => {
+    const first = remote.intake.append([event, event]);
+    await expect(remote.intake.append([event, event])).rejects.toMatchObject({ code: "OVERLOADED", retryAfterSeconds: 1 });
+    await turn();
+    expect(asked).toEqual([[event, event]]);
+    release();
+    expect(await first).toEqual(position);
+    // More than the limit at once is taken while nothing waits: it could never get in otherwise.
+    const large = remote.intake.append([event, event, event, event]);
+    await turn();
+    release();
+    expect(await large).toEqual(position);
+  });
+
+  it("stop when they are told to", async () => {
+    await calls.call("stop");
+    expect(stopped).toBe(1);
+    port1.close();
+  });
+});
