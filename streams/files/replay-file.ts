@@ -93,6 +93,8 @@ export async function replayFile(
 
 /** Appends in flight at once: with small batches the group commit gathers them. */
 const MAX_IN_FLIGHT = 64;
+/** Events of them: more would only grow old in memory while they wait for the disk. */
+const MAX_EVENTS_IN_FLIGHT = 16_384;
 
 /** Gathers rows and appends them with the cursor, in order, never more than the credits ahead of the fold. */
 class Backfill {
@@ -154,7 +156,8 @@ class Backfill {
     this.#rows = 0;
     this.#records = [];
     this.#letters = [];
-    while (this.#inFlight.length >= MAX_IN_FLIGHT) await this.#settleOldest();
+    const isFull = (): boolean => this.#inFlight.length >= MAX_IN_FLIGHT || this.#eventsInFlight + records.length > MAX_EVENTS_IN_FLIGHT;
+    while (this.#inFlight.length > 0 && isFull()) await this.#settleOldest();
     const ahead = this.#eventsInFlight + records.length;
     await this.#journal.whenLagBelow(Math.max(1, this.#credits - ahead + 1), this.#options.signal);
     this.#append(records, letters);

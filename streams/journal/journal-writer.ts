@@ -55,6 +55,8 @@ export class JournalWriter {
       payloads: [],
     };
     const writes: StoreWrite[] = [];
+    // Of the same key the last holds: a file's cursor comes once a group, however small its appends are.
+    const extra = new Map<string, StoreWrite>();
     let offset = endOffset as number;
     for (const submission of group) {
       for (let i = 0; i < submission.records.length; i++) {
@@ -71,9 +73,9 @@ export class JournalWriter {
         for (const write of await this.shelf.forget(record.user)) writes.push(write);
       }
       submission.endOffset = offset as Offset;
-      for (const write of submission.writes ?? []) writes.push(write);
+      for (const write of submission.writes ?? []) extra.set(Buffer.from(write.key).toString("latin1"), write);
       if (submission.replacedLetters !== undefined) writes.push(...this.shelf.remove(submission.replacedLetters));
-      if (submission.letters !== undefined)
+      if (submission.letters !== undefined && submission.letters.length > 0)
         for (const write of await this.shelf.keep(submission.letters, acceptedAt, (user) => keys.of(user))) writes.push(write);
     }
     const sealed = this.cipher.seal(sealing.keys, sealing.offsets, sealing.payloads);
@@ -83,7 +85,8 @@ export class JournalWriter {
       writes.push({ type: "put", key: numberKey("r", first), value: encodeBlock(block) });
       first += block.length;
     }
-    writes.push(...keys.writes(), { type: "put", key: META.end, value: numberValue(offset) });
+    for (const write of keys.writes()) writes.push(write);
+    writes.push(...extra.values(), { type: "put", key: META.end, value: numberValue(offset) });
     await this.store.batch(writes, { sync: true });
     keys.confirm(this.keys);
     return {

@@ -185,6 +185,7 @@ export class Journal {
   /** Told by the pipeline: everything up to `offset` is applied. */
   setApplied(offset: Offset): void {
     this.#applied = offset;
+    this.recent.dropThrough(offset);
     this.#appliedSignal.wake();
   }
 

@@ -23,11 +23,23 @@ export class RecentRecords {
       this.#records.push(record);
       this.#bytes += costOf(record);
     }
-    while (this.#bytes > this.#maxBytes) {
-      this.#bytes -= costOf(this.#records[this.#head] as SourceRecord);
-      this.#head++;
-      this.#after++;
-    }
+    while (this.#bytes > this.#maxBytes) this.#dropOldest();
+    this.#shrink();
+  }
+
+  /** Drops what the pipeline has applied: nobody is expected to ask for it again, and old objects are what garbage collection costs. */
+  dropThrough(applied: Offset): void {
+    while (this.#after < applied && this.#head < this.#records.length) this.#dropOldest();
+    this.#shrink();
+  }
+
+  #dropOldest(): void {
+    this.#bytes -= costOf(this.#records[this.#head] as SourceRecord);
+    this.#head++;
+    this.#after++;
+  }
+
+  #shrink(): void {
     if (this.#head > 1024 && this.#head * 2 > this.#records.length) {
       this.#records = this.#records.slice(this.#head);
       this.#head = 0;

@@ -28,12 +28,13 @@ export function pullBatches(reader: LogReader, options: PullOptions): Observable
     let position = options.from;
     let unacknowledged = 0;
     /** The read under way; `patient` waits for records as long as it takes. */
-    let reading: { readonly abort: AbortController; readonly patient: boolean; replaced: boolean } | undefined;
+    let reading: { readonly patient: boolean; replaced: boolean } | undefined;
+    let abort = new AbortController();
 
     const stopped = (): boolean => subscriber.closed || options.signal?.aborted === true;
     const stop = (): void => {
       if (reading === undefined) subscriber.complete();
-      else reading.abort.abort();
+      else abort.abort();
     };
     const acknowledgeOnce = (): (() => void) => {
       let done = false;
@@ -43,7 +44,8 @@ export function pullBatches(reader: LogReader, options: PullOptions): Observable
         unacknowledged--;
         if (reading?.patient === true && options.hurry?.() === true) {
           reading.replaced = true;
-          reading.abort.abort();
+          abort.abort();
+          abort = new AbortController();
         } else pull();
       };
     };
@@ -53,7 +55,7 @@ export function pullBatches(reader: LogReader, options: PullOptions): Observable
       else read(options.hurry?.() === true);
     };
     const read = (hurry: boolean): void => {
-      const own = { abort: new AbortController(), patient: !hurry, replaced: false };
+      const own = { patient: !hurry, replaced: false };
       reading = own;
       const deliver = (batch: SourceBatch | null): void => {
         reading = undefined;
@@ -69,14 +71,14 @@ export function pullBatches(reader: LogReader, options: PullOptions): Observable
         pull();
       };
       reader
-        .read(position, { maxRecords: options.maxRecords, signal: own.abort.signal, ...(hurry && { waitMs: 0 }) })
+        .read(position, { maxRecords: options.maxRecords, signal: abort.signal, ...(hurry && { waitMs: 0 }) })
         .then(deliver, (error) => subscriber.error(error));
     };
 
     options.signal?.addEventListener("abort", stop);
     subscriber.add(() => {
       options.signal?.removeEventListener("abort", stop);
-      reading?.abort.abort();
+      abort.abort();
     });
     pull();
   });
