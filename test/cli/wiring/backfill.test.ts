@@ -79,10 +79,10 @@ describe("a backfill", () => {
       await updater.drained();
     });
     const live = await summary(config());
-    const other = config({ fold: { profileItems: 16 } });
+    const other = config({ fold: { profileItems: 8 } });
     // The payloads of the erased user are gone from the journal.
     expect(await backfillJournal(other, never, () => undefined)).toMatchObject({ events: ROWS - ROWS / 50, done: true });
-    const shadow = config({ dataDir: join(directory, "data", "shadow"), fold: { profileItems: 16 } });
+    const shadow = config({ dataDir: join(directory, "data", "shadow"), fold: { profileItems: 8 } });
     expect(await summary(shadow)).toMatchObject({ rows: live.rows });
     expect((await summary(shadow)).hash).not.toBe(live.hash);
     expect(await summary(config())).toEqual(live);
