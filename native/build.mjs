@@ -1,6 +1,6 @@
 // Compiles native/src/*.cc to build/native/kindred.node; plain Node, no dependencies but the headers of
 // node-addon-api and node-api-headers. Object files are kept by a hash of what they were made from, so that a
-// second run does nothing. `--stress-tsan` builds native/test/table_stress.cc under the thread sanitizer instead.
+// second run does nothing. `--stress-tsan` builds the programs of native/test under the thread sanitizer instead.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -31,13 +31,28 @@ const ADDON_FLAGS = [
 const INCLUDES = [include("node-addon-api"), include("node-api-headers", "include"), `-I${source}`];
 const brew = (name) => join(process.env.HOMEBREW_PREFIX || "/opt/homebrew", "opt", name);
 const LIBRARIES = isMac
-  ? ["-undefined", "dynamic_lookup", `-L${brew("faiss")}/lib`, `-L${brew("libsodium")}/lib`, `-L${brew("libomp")}/lib`, "-lfaiss", "-lomp", "-lsodium", "-framework", "Accelerate"]
+  ? [
+      "-undefined",
+      "dynamic_lookup",
+      `-L${brew("faiss")}/lib`,
+      `-L${brew("libsodium")}/lib`,
+      `-L${brew("libomp")}/lib`,
+      "-lfaiss",
+      "-lomp",
+      "-lsodium",
+      "-framework",
+      "Accelerate",
+    ]
   : ["-l:libfaiss.a", "-lopenblas", "-llapack", "-lgomp", "-l:libsodium.a"];
 const MAC_INCLUDES = isMac ? ["faiss", "libsodium", "libomp"].map((name) => `-I${brew(name)}/include`) : [];
 // nodelete: a worker's end must not unload code that a background build still runs.
 const LINK = isMac ? ["-bundle"] : ["-shared", "-Wl,-z,nodelete", "-Wl,--gc-sections", "-Wl,--exclude-libs,ALL"];
 
-const sha = (...parts) => parts.reduce((hash, part) => hash.update(part).update("\0"), createHash("sha256")).digest("hex").slice(0, 24);
+const sha = (...parts) =>
+  parts
+    .reduce((hash, part) => hash.update(part).update("\0"), createHash("sha256"))
+    .digest("hex")
+    .slice(0, 24);
 
 function compile(args) {
   return new Promise((resolve, reject) => {
@@ -52,7 +67,11 @@ function compile(args) {
 
 async function inTurns(work) {
   const waiting = [...work];
-  await Promise.all(Array.from({ length: MAX_JOBS }, async () => { for (let next = waiting.shift(); next; next = waiting.shift()) await next(); }));
+  await Promise.all(
+    Array.from({ length: MAX_JOBS }, async () => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) await next();
+    }),
+  );
 }
 
 /** What #include "..." reaches from `file`, itself included, in a fixed order. */
@@ -71,11 +90,14 @@ async function version() {
 const stem = (file) => file.slice(file.lastIndexOf("/") + 1, -".cc".length);
 
 async function objectOf(file, flags, salt, work) {
-  const presence = [...readFileSync(file, "utf8").matchAll(/__has_include\("([^"]+)"\)/g)].map(([, name]) => `${name}:${existsSync(join(dirname(file), name))}`);
+  const presence = [...readFileSync(file, "utf8").matchAll(/__has_include\("([^"]+)"\)/g)].map(
+    ([, name]) => `${name}:${existsSync(join(dirname(file), name))}`,
+  );
   const texts = [...reached(file)].flatMap(([path, text]) => [path.slice(root.length), text]);
   const object = join(objects, `${stem(file)}-${sha(salt, ...flags, ...presence, ...texts)}.o`);
   if (!existsSync(object)) {
     work.push(async () => {
+      if (existsSync(object)) return;
       const aside = `${object}.${process.pid}`;
       await compile([...flags, ...INCLUDES, ...MAC_INCLUDES, "-c", file, "-o", aside]);
       renameSync(aside, object);
@@ -92,7 +114,10 @@ function removeOldObjects(kept) {
 
 async function buildAddon() {
   const salt = `${compiler} ${await version()}`;
-  const files = readdirSync(source).filter((name) => name.endsWith(".cc")).sort().map((name) => join(source, name));
+  const files = readdirSync(source)
+    .filter((name) => name.endsWith(".cc"))
+    .sort()
+    .map((name) => join(source, name));
   const work = [];
   const compiled = await Promise.all(files.map((file) => objectOf(file, ADDON_FLAGS, salt, work)));
   await inTurns(work);
@@ -108,17 +133,37 @@ async function buildAddon() {
   console.log("built build/native/kindred.node");
 }
 
-/** Only the parts that hold no Faiss and no Node: those are what threads share. */
+/** What threads share, without Node: the table alone, and the whole index. */
+const STRESS = {
+  table_stress: ["kernels", "vector_table"],
+  index_stress: [
+    "kernels",
+    "vector_table",
+    "exact_scan",
+    "graph_walk",
+    "hnsw_graph",
+    "hnsw_builder",
+    "vector_index",
+    "vector_index_search",
+    "vector_index_build",
+  ],
+};
+
 async function buildStress() {
-  const flags = [...COMMON.filter((flag) => flag !== "-O3"), "-O1", "-fsanitize=thread", "-DKINDRED_TSAN"];
-  const parts = ["kernels.cc", "vector_table.cc"].map((name) => join(source, name)).concat(join(root, "native", "test", "table_stress.cc"));
+  const flags = [...COMMON.filter((flag) => flag !== "-O3"), "-O1", "-fsanitize=thread"];
   const salt = `${compiler} ${await version()}`;
   const work = [];
-  const compiled = await Promise.all(parts.map((file) => objectOf(file, flags, salt, work)));
+  const programs = [];
+  for (const [name, parts] of Object.entries(STRESS)) {
+    const files = [...parts.map((part) => join(source, `${part}.cc`)), join(root, "native", "test", `${name}.cc`)];
+    programs.push({ name, objects: await Promise.all(files.map((file) => objectOf(file, flags, salt, work))) });
+  }
   await inTurns(work);
-  const target = join(out, "table_stress");
-  await compile(["-fsanitize=thread", "-pthread", ...compiled, "-o", `${target}.${process.pid}`]);
-  renameSync(`${target}.${process.pid}`, target);
+  for (const { name, objects } of programs) {
+    const aside = join(out, `${name}.${process.pid}`);
+    await compile(["-fsanitize=thread", "-pthread", ...objects, "-o", aside, ...LIBRARIES]);
+    renameSync(aside, join(out, name));
+  }
 }
 
 try {

@@ -16,7 +16,15 @@ export interface NativeVectorIndex {
   remove(ordinals: Uint32Array): void;
   vector(ordinal: number): Float32Array | undefined;
   /** On libuv's pool. `queries` is count x dims, or an ordinal whose vector is the query. 0 for `ef` and `deadlineMs`: none given. */
-  search(queries: Float32Array | number, k: number, ef: number, exclude: Uint32Array | undefined, allow: Uint32Array | undefined, deadlineMs: number, exact: boolean): Promise<NativeSearchResult>;
+  search(
+    queries: Float32Array | number,
+    k: number,
+    ef: number,
+    exclude: Uint32Array | undefined,
+    allow: Uint32Array | undefined,
+    deadlineMs: number,
+    exact: boolean,
+  ): Promise<NativeSearchResult>;
   /** On a thread of its own at low priority, as the five below; undefined when the index was closed meanwhile. */
   build(shard: number, m: number, efConstruction: number, seed: number): Promise<NativeStagedGraph | undefined>;
   /** recall@k; -1 when the index was closed meanwhile. */

@@ -85,7 +85,14 @@ function isManifest(body: Partial<ManifestJson>): body is ManifestJson {
 
 function isShard(shard: Partial<ManifestShard> | null): boolean {
   return (
-    typeof shard === "object" && shard !== null && isCount(shard.rows) && isCount(shard.nodes) && isName(shard.prefix) && isFile(shard.ids) && Array.isArray(shard.files) && shard.files.every((file: ManifestFile) => isFile(file) && file.name.startsWith(`${shard.prefix}.`))
+    typeof shard === "object" &&
+    shard !== null &&
+    isCount(shard.rows) &&
+    isCount(shard.nodes) &&
+    isName(shard.prefix) &&
+    isFile(shard.ids) &&
+    Array.isArray(shard.files) &&
+    shard.files.every((file: ManifestFile) => isFile(file) && file.name.startsWith(`${shard.prefix}.`))
   );
 }
 
@@ -93,5 +100,6 @@ const isFile = (file: Partial<ManifestFile> | undefined): boolean =>
   typeof file === "object" && file !== null && isName(file.name) && isCount(file.bytes) && isCount(file.crc32c) && file.crc32c < 2 ** 32;
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 /** A plain name, no path. */
-const isName = (name: unknown): name is string => typeof name === "string" && /^[a-z0-9][a-z0-9.-]{0,127}$/.test(name) && !name.includes("..");
+const isName = (name: unknown): name is string =>
+  typeof name === "string" && /^[a-z0-9][a-z0-9.-]{0,127}$/.test(name) && !name.includes("..");
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");

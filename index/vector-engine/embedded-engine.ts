@@ -1,4 +1,10 @@
-import { attachVectorIndex, createVectorIndex, type NativeIndexStats, type NativeSearchResult, type NativeVectorIndex } from "../../native/vector-index.js";
+import {
+  attachVectorIndex,
+  createVectorIndex,
+  type NativeIndexStats,
+  type NativeSearchResult,
+  type NativeVectorIndex,
+} from "../../native/vector-index.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { Generation } from "../../schemas/ids.js";
 import type { Metric, SearchOptions, SearchResult, VectorBatch, VectorEngine } from "../../schemas/ports/read-model.js";
@@ -71,7 +77,8 @@ export class EmbeddedEngine implements VectorEngine {
   }
 
   set ef(ef: number) {
-    if (!Number.isInteger(ef) || ef < 1 || ef > MAX_EF) throw new KindredError("INVALID_ARGUMENT", `ef is an integer from 1 to ${MAX_EF}, not ${ef}`, "ef");
+    if (!Number.isInteger(ef) || ef < 1 || ef > MAX_EF)
+      throw new KindredError("INVALID_ARGUMENT", `ef is an integer from 1 to ${MAX_EF}, not ${ef}`, "ef");
     translated(() => {
       this.#index.defaultEf = ef;
     });
@@ -112,8 +119,9 @@ export class EmbeddedEngine implements VectorEngine {
     const result = await translatedAsync(() => this.#call(queries, options, false));
     let at = 0;
     return Array.from(result.counts, (count) => {
-      const [from, to] = [at, (at += count)];
-      return { ordinals: result.ordinals.slice(from, to), scores: result.scores.slice(from, to), degraded: result.degraded };
+      const from = at;
+      at += count;
+      return { ordinals: result.ordinals.slice(from, at), scores: result.scores.slice(from, at), degraded: result.degraded };
     });
   }
 

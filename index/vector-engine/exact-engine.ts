@@ -75,7 +75,9 @@ export class ExactEngine implements VectorEngine {
   async searchFrom(ordinal: number, options: SearchOptions): Promise<SearchResult> {
     checkOptions(options);
     const vector = this.vector(ordinal);
-    return vector === undefined ? { ordinals: new Uint32Array(0), scores: new Float32Array(0), degraded: false } : this.search(vector, options);
+    return vector === undefined
+      ? { ordinals: new Uint32Array(0), scores: new Float32Array(0), degraded: false }
+      : this.search(vector, options);
   }
 
   searchExact(query: Float32Array, options: SearchOptions): Promise<SearchResult> {

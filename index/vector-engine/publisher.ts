@@ -44,6 +44,9 @@ export interface PublisherStats {
 }
 
 const LONGEST_RETRY_MS = 600_000;
+const DEFAULT_EF_CONSTRUCTION = 80;
+/** Beyond it a graph hardly gets better. */
+const MOST_EF_CONSTRUCTION = 400;
 
 /**
  * Keeps the shards of an engine good: looks now and then whether one needs its next graph, builds it in the background,
@@ -59,6 +62,8 @@ export class ShardPublisher {
   #measuring: Promise<unknown> | undefined;
   #restUntil = 0;
   #failuresInARow = 0;
+  /** Doubled when a graph was not good enough: the next is built with more care. */
+  #care = 1;
   #stats = { swaps: 0, failures: 0, lastSwap: undefined as Swap | undefined, liveRecall: undefined as number | undefined };
 
   constructor(engine: EmbeddedEngine, settings: PublisherSettings = {}) {
@@ -144,7 +149,7 @@ export class ShardPublisher {
     const began = performance.now();
     let held: StagedShard | VerifiedShard | undefined;
     try {
-      const staged = await this.#engine.stage(shard, this.#settings.build);
+      const staged = await this.#engine.stage(shard, this.#buildSettings());
       held = staged;
       const verified = await staged.verify(this.#settings.verify);
       const { nodes } = staged;
@@ -163,9 +168,18 @@ export class ShardPublisher {
     }
   }
 
+  #buildSettings(): BuildSettings {
+    const { efConstruction = DEFAULT_EF_CONSTRUCTION } = this.#settings.build ?? {};
+    return {
+      ...this.#settings.build,
+      efConstruction: Math.max(efConstruction, Math.min(efConstruction * this.#care, MOST_EF_CONSTRUCTION)),
+    };
+  }
+
   #failed(error: unknown): void {
     // Closed on purpose while something was under way.
     if (this.#engine.closed && error instanceof KindredError && (error.code === "NOT_READY" || error.code === "INVALID_ARGUMENT")) return;
+    if (error instanceof KindredError && error.code === "SHARD_UNVERIFIED") this.#care = Math.min(this.#care * 2, 64);
     const { retryMs = 10_000 } = this.#settings;
     this.#restUntil = performance.now() + Math.min(retryMs * 2 ** this.#failuresInARow++, LONGEST_RETRY_MS);
     this.#stats = { ...this.#stats, failures: this.#stats.failures + 1 };

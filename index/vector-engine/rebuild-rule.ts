@@ -15,14 +15,25 @@ export interface RebuildLimits {
   readonly changedShare: number;
 }
 
-export const DEFAULT_LIMITS: RebuildLimits = { minRows: 10_000, freshCap: 20_000, freshShare: 0.2, removedShare: 0.2, targetRecall: 0.95, changedShare: 0.1 };
+export const DEFAULT_LIMITS: RebuildLimits = {
+  minRows: 10_000,
+  freshCap: 20_000,
+  freshShare: 0.2,
+  removedShare: 0.2,
+  targetRecall: 0.95,
+  changedShare: 0.1,
+};
 
 export type RebuildReason = "first" | "fresh" | "removed" | "recall";
 
 const FRESH_FLOOR = 1000;
 
 /** Which shard is to be rebuilt next and why, the most urgent first; undefined where all are well. */
-export function nextRebuild(shards: readonly NativeShardStats[], recall: number | undefined, limits: RebuildLimits): { shard: number; reason: RebuildReason } | undefined {
+export function nextRebuild(
+  shards: readonly NativeShardStats[],
+  recall: number | undefined,
+  limits: RebuildLimits,
+): { shard: number; reason: RebuildReason } | undefined {
   const due = shards.flatMap((stats, shard) => {
     const found = dueFor(stats, limits);
     return found === undefined ? [] : [{ shard, ...found }];

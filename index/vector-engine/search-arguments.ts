@@ -12,12 +12,14 @@ export const MAX_ORDINAL = 2 ** 31 - 1;
 const invalid = (message: string, where: string): KindredError => new KindredError("INVALID_ARGUMENT", message, where);
 
 export function checkDims(dims: number): void {
-  if (!Number.isInteger(dims) || dims < 1 || dims > MAX_DIMS) throw invalid(`dims is an integer from 1 to ${MAX_DIMS}, not ${dims}`, "dims");
+  if (!Number.isInteger(dims) || dims < 1 || dims > MAX_DIMS)
+    throw invalid(`dims is an integer from 1 to ${MAX_DIMS}, not ${dims}`, "dims");
 }
 
 /** @throws KindredError INVALID_ARGUMENT for a query of other dims, or one with NaN or infinity */
 export function checkQuery(query: Float32Array, dims: number): void {
-  if (!(query instanceof Float32Array) || query.length !== dims) throw invalid(`a query is a Float32Array of ${dims}, not of ${query?.length}`, "query");
+  if (!(query instanceof Float32Array) || query.length !== dims)
+    throw invalid(`a query is a Float32Array of ${dims}, not of ${query?.length}`, "query");
   checkFinite(query, dims, "query");
 }
 
@@ -29,14 +31,17 @@ export function checkOptions(options: SearchOptions): void {
     if (list !== undefined && !(list instanceof Uint32Array)) throw invalid(`${name} is a Uint32Array`, name);
   }
   const { deadlineMs } = options;
-  if (deadlineMs !== undefined && !(Number.isFinite(deadlineMs) && deadlineMs > 0)) throw invalid("deadlineMs is a number above 0", "deadlineMs");
+  if (deadlineMs !== undefined && !(Number.isFinite(deadlineMs) && deadlineMs > 0))
+    throw invalid("deadlineMs is a number above 0", "deadlineMs");
 }
 
 /** @throws KindredError INVALID_ARGUMENT naming the row */
 export function checkBatch(batch: VectorBatch, dims: number): void {
   const { ordinals, vectors } = batch;
-  if (!(ordinals instanceof Uint32Array) || !(vectors instanceof Float32Array)) throw invalid("a batch is a Uint32Array and a Float32Array", "batch");
-  if (vectors.length !== ordinals.length * dims) throw invalid(`${ordinals.length} rows of ${dims} need ${ordinals.length * dims} numbers, not ${vectors.length}`, "vectors");
+  if (!(ordinals instanceof Uint32Array) || !(vectors instanceof Float32Array))
+    throw invalid("a batch is a Uint32Array and a Float32Array", "batch");
+  if (vectors.length !== ordinals.length * dims)
+    throw invalid(`${ordinals.length} rows of ${dims} need ${ordinals.length * dims} numbers, not ${vectors.length}`, "vectors");
   for (const ordinal of ordinals) if (ordinal > MAX_ORDINAL) throw invalid(`ordinal ${ordinal} is above ${MAX_ORDINAL}`, "ordinals");
   checkFinite(vectors, dims, "vectors");
 }

@@ -5,7 +5,14 @@ import { basename, join, resolve } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { crc32c, NO_ORDINAL } from "../../native/vector-index.js";
 import { KindredError } from "../../schemas/errors.js";
-import { formatManifest, MANIFEST_VERSION, type ManifestFile, type ManifestShard, parseManifest, type ShardManifest } from "../../schemas/manifest.js";
+import {
+  formatManifest,
+  MANIFEST_VERSION,
+  type ManifestFile,
+  type ManifestShard,
+  parseManifest,
+  type ShardManifest,
+} from "../../schemas/manifest.js";
 import type { Position } from "../../schemas/position.js";
 import { EmbeddedEngine, type EmbeddedEngineSettings } from "./embedded-engine.js";
 import { decodeIds, encodeIds } from "./id-file.js";
@@ -49,7 +56,16 @@ export async function saveShards(engine: EmbeddedEngine, directory: string, sett
     for (let shard = 0; shard < engine.shards; shard++) shards.push(await saveShard(engine, shard, place, aside, id, settings));
     const { dims, metric, generation } = engine;
     const { storage } = engine.native.options;
-    const manifest: ShardManifest = { version: MANIFEST_VERSION, dims, metric, storage, generation, savedAt: Date.now(), positions: settings.positions, shards };
+    const manifest: ShardManifest = {
+      version: MANIFEST_VERSION,
+      dims,
+      metric,
+      storage,
+      generation,
+      savedAt: Date.now(),
+      positions: settings.positions,
+      shards,
+    };
     await writeManifest(place, id, manifest);
     await removeOthers(place, manifest);
     return manifest;
@@ -77,7 +93,11 @@ export async function openShards(directory: string, settings: OpenSettings): Pro
   const manifest = parseManifest(text, MANIFEST);
   const { dims, metric, generation, storage, shards } = manifest;
   const { driftCosine, ef, scanRowsPerEf } = settings;
-  const tuning = { ...(driftCosine !== undefined && { driftCosine }), ...(ef !== undefined && { ef }), ...(scanRowsPerEf !== undefined && { scanRowsPerEf }) };
+  const tuning = {
+    ...(driftCosine !== undefined && { driftCosine }),
+    ...(ef !== undefined && { ef }),
+    ...(scanRowsPerEf !== undefined && { scanRowsPerEf }),
+  };
   const engine = EmbeddedEngine.create({ dims, metric, generation, storage, shards: shards.length, ...tuning });
   try {
     for (const [number, shard] of shards.entries()) {
@@ -92,7 +112,14 @@ export async function openShards(directory: string, settings: OpenSettings): Pro
   return { engine, manifest };
 }
 
-async function saveShard(engine: EmbeddedEngine, shard: number, place: string, aside: string, id: string, settings: SaveSettings): Promise<ManifestShard> {
+async function saveShard(
+  engine: EmbeddedEngine,
+  shard: number,
+  place: string,
+  aside: string,
+  id: string,
+  settings: SaveSettings,
+): Promise<ManifestShard> {
   const frozen = await translatedAsync(() => engine.native.freeze(shard));
   const { ordinals, nodes } = frozen;
   const names: (string | null | undefined)[] = [];
@@ -123,7 +150,8 @@ async function writeManifest(place: string, id: string, manifest: ShardManifest)
 
 async function removeOthers(place: string, manifest: ShardManifest): Promise<void> {
   const kept = new Set(manifest.shards.flatMap((shard) => [shard.ids.name, ...shard.files.map((file) => file.name)]));
-  for (const name of await readdir(place)) if (OURS.test(name) && !kept.has(name)) await rm(join(place, name), { recursive: true, force: true });
+  for (const name of await readdir(place))
+    if (OURS.test(name) && !kept.has(name)) await rm(join(place, name), { recursive: true, force: true });
 }
 
 async function readOrdinals(directory: string, shard: ManifestShard, settings: OpenSettings): Promise<Uint32Array> {
@@ -131,7 +159,8 @@ async function readOrdinals(directory: string, shard: ManifestShard, settings: O
   const bytes = await readFile(join(directory, name)).catch((error: Error) => {
     throw new KindredError("SHARD_CORRUPT", error.message, name);
   });
-  if (bytes.length !== size || crc32c(bytes) !== expected) throw new KindredError("SHARD_CORRUPT", "size or checksum differ from the manifest's", name);
+  if (bytes.length !== size || crc32c(bytes) !== expected)
+    throw new KindredError("SHARD_CORRUPT", "size or checksum differ from the manifest's", name);
   const ids = decodeIds(bytes, name);
   if (ids.length !== shard.rows) throw new KindredError("SHARD_CORRUPT", `${ids.length} ids for ${shard.rows} rows`, name);
   const ordinals = new Uint32Array(ids.length).fill(NO_ORDINAL);

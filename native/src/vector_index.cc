@@ -177,6 +177,7 @@ std::vector<uint32_t> VectorIndex::OrdinalsOf(uint32_t shard) const {
 IndexStats VectorIndex::Stats() {
   const size_t retired = epochs_.Collect();
   std::lock_guard<std::mutex> lock(mutex_);
+  table_.Reclaim();
   IndexStats stats;
   stats.size = table_.size();
   stats.retired_sets = retired;

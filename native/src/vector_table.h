@@ -67,6 +67,8 @@ class VectorTable {
   bool Remove(uint32_t ordinal);
   // After each batch: what it replaced goes to limbo.
   void EndBatch();
+  // Takes back what no reader can see any more; EndBatch and Reserve do it too.
+  void Reclaim();
 
   // Figures; slots in limbo wait for readers.
   size_t MemoryBytes() const { return memory_.load(std::memory_order_relaxed); }
@@ -82,7 +84,6 @@ class VectorTable {
 
   void AddCells(size_t chunk);
   void AddSlots();
-  void Reclaim();
 
   const uint32_t dims_, padded_;
   const Storage storage_;

@@ -11,7 +11,15 @@ const manifest: ShardManifest = {
   generation: 2 as Generation,
   savedAt: 1_700_000_000_000,
   positions: new Map([[0 as Partition, 77 as Offset]]),
-  shards: [{ rows: 3, nodes: 2, ids: { name: "shard-0.ab.ids", bytes: 40, crc32c: 1 }, prefix: "shard-0.ab", files: [{ name: "shard-0.ab.rows", bytes: 9, crc32c: 4_294_967_295 }] }],
+  shards: [
+    {
+      rows: 3,
+      nodes: 2,
+      ids: { name: "shard-0.ab.ids", bytes: 40, crc32c: 1 },
+      prefix: "shard-0.ab",
+      files: [{ name: "shard-0.ab.rows", bytes: 9, crc32c: 4_294_967_295 }],
+    },
+  ],
 };
 const corrupt = expect.objectContaining({ code: "SHARD_CORRUPT", message: expect.stringContaining("manifest.json") });
 

@@ -91,7 +91,11 @@ export function vectorEngineConformance(name: string, make: (dims: number, metri
       });
 
       it("finds nothing in an empty table", async () => {
-        for (const search of [engine.search(town.listener(), { k: 5 }), engine.searchExact(town.listener(), { k: 5 }), engine.searchFrom(0, { k: 5 })]) {
+        for (const search of [
+          engine.search(town.listener(), { k: 5 }),
+          engine.searchExact(town.listener(), { k: 5 }),
+          engine.searchFrom(0, { k: 5 }),
+        ]) {
           const { ordinals, scores, degraded } = await search;
           expect([ordinals.length, scores.length, degraded]).toEqual([0, 0, false]);
         }
@@ -119,7 +123,10 @@ export function vectorEngineConformance(name: string, make: (dims: number, metri
         const same = town.listener();
         const rows = new Float32Array(30 * dims);
         for (let i = 0; i < 30; i++) rows.set(same, i * dims);
-        put(Uint32Array.from({ length: 30 }, (_, i) => (i * 7) % 30), rows);
+        put(
+          Uint32Array.from({ length: 30 }, (_, i) => (i * 7) % 30),
+          rows,
+        );
         expect([...(await engine.search(same, { k: 12 })).ordinals]).toEqual([...upTo(12)]);
       });
 
@@ -142,7 +149,10 @@ export function vectorEngineConformance(name: string, make: (dims: number, metri
         expect(found).not.toContain(10);
         expect(found).not.toContain(11);
         expect([engine.size, engine.vector(10), engine.vector(11)]).toEqual([48, undefined, undefined]);
-        put(Uint32Array.of(10), query.map((x) => 99 * x));
+        put(
+          Uint32Array.of(10),
+          query.map((x) => 99 * x),
+        );
         expect((await engine.search(query, { k: 1 })).ordinals[0]).toBe(10);
       });
 
@@ -204,9 +214,19 @@ export function vectorEngineConformance(name: string, make: (dims: number, metri
         ];
         for (const batch of broken) expect(() => engine.upsert(batch)).toThrow(code);
         const query = town.listener();
-        const options = [{ k: 0 }, { k: 1.5 }, { k: Number.NaN }, { k: 10_001 }, { k: 5, ef: 0 }, { k: 5, ef: 10_001 }, { k: 5, deadlineMs: 0 }, { k: 5, deadlineMs: Number.NaN }];
+        const options = [
+          { k: 0 },
+          { k: 1.5 },
+          { k: Number.NaN },
+          { k: 10_001 },
+          { k: 5, ef: 0 },
+          { k: 5, ef: 10_001 },
+          { k: 5, deadlineMs: 0 },
+          { k: 5, deadlineMs: Number.NaN },
+        ];
         for (const bad of options) await expect(engine.search(query, bad)).rejects.toThrow(code);
-        for (const bad of [new Float32Array(dims - 1), new Float32Array(0), query.map(() => Number.NaN)]) await expect(engine.search(bad, { k: 1 })).rejects.toThrow(code);
+        for (const bad of [new Float32Array(dims - 1), new Float32Array(0), query.map(() => Number.NaN)])
+          await expect(engine.search(bad, { k: 1 })).rejects.toThrow(code);
         expect(engine.size).toBe(10);
         for (let i = 0; i < 10; i++) expect(engine.vector(i)).toBeDefined();
       });
@@ -215,7 +235,9 @@ export function vectorEngineConformance(name: string, make: (dims: number, metri
         await engine.close();
         await engine.close();
         await expect(engine.search(town.listener(), { k: 1 })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
-        expect(() => engine.upsert({ ordinals: upTo(1), vectors: town.rows(1) })).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+        expect(() => engine.upsert({ ordinals: upTo(1), vectors: town.rows(1) })).toThrow(
+          expect.objectContaining({ code: "INVALID_ARGUMENT" }),
+        );
       });
     });
   }

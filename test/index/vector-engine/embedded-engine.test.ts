@@ -16,7 +16,11 @@ afterEach(async () => {
 });
 
 /** One that walks its graph, however small it is. */
-function walking(dims: number, metric: Metric, more: Partial<EmbeddedEngineSettings> = {}): { engine: EmbeddedEngine; oracle: Oracle; put(ordinals: Uint32Array, rows: Float32Array): void } {
+function walking(
+  dims: number,
+  metric: Metric,
+  more: Partial<EmbeddedEngineSettings> = {},
+): { engine: EmbeddedEngine; oracle: Oracle; put(ordinals: Uint32Array, rows: Float32Array): void } {
   const engine = EmbeddedEngine.create({ dims, metric, generation: GENERATION, scanRowsPerEf: 0, ...more });
   opened.push(engine);
   const oracle = new Oracle(dims, metric);
@@ -71,7 +75,10 @@ describe("a live table under a graph", () => {
     await swapAll(engine);
     const far = town.listener().map((x) => -x);
     put(Uint32Array.of(17), far);
-    put(Uint32Array.of(3000), far.map((x) => x * 1.5));
+    put(
+      Uint32Array.of(3000),
+      far.map((x) => x * 1.5),
+    );
     const answer = await engine.search(far, { k: 2 });
     expect([...answer.ordinals].sort((a, b) => a - b)).toEqual([17, 3000]);
     expect(answer.scores[1]).toBeCloseTo(1, 4);
@@ -118,7 +125,11 @@ describe("a live table under a graph", () => {
     const { engine, oracle, put } = walking(32, "cosine");
     put(upTo(3000), town.rows(3000));
     const crowd = town.listener(1);
-    for (let i = 0; i < 600; i++) put(Uint32Array.of(3000 + i), crowd.map((x) => x * (1 + (i % 3))));
+    for (let i = 0; i < 600; i++)
+      put(
+        Uint32Array.of(3000 + i),
+        crowd.map((x) => x * (1 + (i % 3))),
+      );
     await swapAll(engine);
     expect(engine.stats().bucketMembers).toBeGreaterThanOrEqual(600);
     const { ordinals } = await engine.search(crowd, { k: 700 });
@@ -177,7 +188,9 @@ describe("a live table under a graph", () => {
     let sum = 0;
     for (const query of queriesOf(town, 20)) {
       const answer = await engine.search(query, { k: 50 });
-      answer.ordinals.forEach((ordinal, i) => expect(Math.abs((answer.scores[i] as number) - oracle.score(query, ordinal))).toBeLessThan(2e-3));
+      for (const [i, ordinal] of answer.ordinals.entries()) {
+        expect(Math.abs((answer.scores[i] as number) - oracle.score(query, ordinal))).toBeLessThan(2e-3);
+      }
       const truth = new Set(oracle.search(query, 50).map(({ ordinal }) => ordinal));
       sum += [...answer.ordinals].filter((ordinal) => truth.has(ordinal)).length / 50;
     }
@@ -220,7 +233,8 @@ describe("stage, verify, publish", () => {
     const staged = await engine.stage(0);
     await expect(engine.stage(0)).rejects.toMatchObject(refused);
     staged.discard();
-    for (const bad of [{ m: 1 }, { m: 65 }, { efConstruction: 1 }, { seed: -1 }, { m: Number.NaN }]) await expect(engine.stage(0, bad)).rejects.toMatchObject(refused);
+    for (const bad of [{ m: 1 }, { m: 65 }, { efConstruction: 1 }, { seed: -1 }, { m: Number.NaN }])
+      await expect(engine.stage(0, bad)).rejects.toMatchObject(refused);
     await expect(engine.stage(1)).rejects.toMatchObject(refused);
     (await engine.stage(0)).discard();
   });
@@ -232,7 +246,10 @@ describe("stage, verify, publish", () => {
     const staging = engine.stage(0);
     const target = town.listener().map((x) => -x);
     for (let i = 0; i < 40; i++) {
-      put(Uint32Array.of(i), target.map((x) => x * (1 + i)));
+      put(
+        Uint32Array.of(i),
+        target.map((x) => x * (1 + i)),
+      );
       put(Uint32Array.of(6000 + i), target);
       engine.remove(Uint32Array.of(100 + i));
       oracle.remove(Uint32Array.of(100 + i));
@@ -270,7 +287,12 @@ describe("stage, verify, publish", () => {
 });
 
 describe("interleaved", () => {
-  type Step = { op: "upsert"; first: number; count: number } | { op: "remove"; first: number; count: number } | { op: "move"; ordinal: number; share: number } | { op: "swap" } | { op: "search" };
+  type Step =
+    | { op: "upsert"; first: number; count: number }
+    | { op: "remove"; first: number; count: number }
+    | { op: "move"; ordinal: number; share: number }
+    | { op: "swap" }
+    | { op: "search" };
   const ordinal = fc.integer({ min: 0, max: 900 });
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 4, arbitrary: fc.record({ op: fc.constant("upsert" as const), first: ordinal, count: fc.integer({ min: 1, max: 120 }) }) },
@@ -280,36 +302,44 @@ describe("interleaved", () => {
     { weight: 4, arbitrary: fc.constant({ op: "search" as const }) },
   );
 
-  it.each(["cosine", "inner-product"] as const)("upserts, removes, swaps and searches agree with the exact engine by %s", async (metric) => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40 }), fc.integer({ min: 1, max: 3 }), fc.integer(), async (steps, shards, seed) => {
-        const town = listeners(16, seed, 12, 20);
-        const { engine, oracle, put } = walking(16, metric, { shards });
-        try {
-          put(upTo(300), town.rows(300));
-          for (const one of steps) {
-            if (one.op === "upsert") put(upTo(one.count, one.first), town.rows(one.count));
-            else if (one.op === "remove") {
-              engine.remove(upTo(one.count, one.first));
-              oracle.remove(upTo(one.count, one.first));
-            } else if (one.op === "move") {
-              const vector = oracle.vectors.get(one.ordinal);
-              if (vector !== undefined) put(Uint32Array.of(one.ordinal), town.moved(vector, one.share));
-            } else if (one.op === "swap") {
-              if (engine.stats().shards.every(({ rows }) => rows > 0)) await swapAll(engine, 0);
-            } else {
+  it.each(["cosine", "inner-product"] as const)(
+    "upserts, removes, swaps and searches agree with the exact engine by %s",
+    async (metric) => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(step, { minLength: 10, maxLength: 40 }),
+          fc.integer({ min: 1, max: 3 }),
+          fc.integer(),
+          async (steps, shards, seed) => {
+            const town = listeners(16, seed, 12, 20);
+            const { engine, oracle, put } = walking(16, metric, { shards });
+            try {
+              put(upTo(300), town.rows(300));
+              for (const one of steps) {
+                if (one.op === "upsert") put(upTo(one.count, one.first), town.rows(one.count));
+                else if (one.op === "remove") {
+                  engine.remove(upTo(one.count, one.first));
+                  oracle.remove(upTo(one.count, one.first));
+                } else if (one.op === "move") {
+                  const vector = oracle.vectors.get(one.ordinal);
+                  if (vector !== undefined) put(Uint32Array.of(one.ordinal), town.moved(vector, one.share));
+                } else if (one.op === "swap") {
+                  if (engine.stats().shards.every(({ rows }) => rows > 0)) await swapAll(engine, 0);
+                } else {
+                  await expectAgreement(engine, oracle, town.listener());
+                }
+                expect(engine.size).toBe(oracle.vectors.size);
+              }
               await expectAgreement(engine, oracle, town.listener());
+            } finally {
+              await engine.close();
             }
-            expect(engine.size).toBe(oracle.vectors.size);
-          }
-          await expectAgreement(engine, oracle, town.listener());
-        } finally {
-          await engine.close();
-        }
-      }),
-      { numRuns: 25 },
-    );
-  });
+          },
+        ),
+        { numRuns: 25 },
+      );
+    },
+  );
 
   async function expectAgreement(engine: EmbeddedEngine, oracle: Oracle, query: Float32Array): Promise<void> {
     const exact: SearchResult = await engine.searchExact(query, { k: 20 });

@@ -30,7 +30,9 @@ it("builds, verifies and swaps what is due, one shard at a time", async () => {
   await publisher.check();
   await publisher.check();
   expect(swaps.map(({ shard }) => shard).sort()).toEqual([0, 1]);
-  expect(swaps.every(({ reason, recall, nodes, seconds }) => reason === "first" && recall >= 0.9 && nodes > 1000 && seconds > 0)).toBe(true);
+  expect(swaps.every(({ reason, recall, nodes, seconds }) => reason === "first" && recall >= 0.9 && nodes > 1000 && seconds > 0)).toBe(
+    true,
+  );
   engine.upsert({ ordinals: upTo(2400, 3000), vectors: town.rows(2400) });
   await publisher.check();
   expect(swaps[2]?.reason).toBe("fresh");
@@ -40,7 +42,13 @@ it("builds, verifies and swaps what is due, one shard at a time", async () => {
 it("goes on with the old graph when the next is not good enough, and says so", async () => {
   const errors: unknown[] = [];
   engine.upsert({ ordinals: upTo(3000), vectors: town.rows(3000) });
-  const publisher = new ShardPublisher(engine, { ...settings, minRecall: 1, build: { m: 2, efConstruction: 8 }, verify: { samples: 64, k: 50, ef: 50 }, onError: (error) => errors.push(error) });
+  const publisher = new ShardPublisher(engine, {
+    ...settings,
+    minRecall: 1,
+    build: { m: 2, efConstruction: 8 },
+    verify: { samples: 64, k: 50, ef: 50 },
+    onError: (error) => errors.push(error),
+  });
   await publisher.check();
   await expect(publisher.rebuild(1)).rejects.toMatchObject({ code: "SHARD_UNVERIFIED" });
   expect(errors).toEqual([expect.objectContaining({ code: "SHARD_UNVERIFIED" }), expect.objectContaining({ code: "SHARD_UNVERIFIED" })]);
@@ -50,9 +58,33 @@ it("goes on with the old graph when the next is not good enough, and says so", a
   expect(engine.stats().swaps).toBe(1);
 });
 
+it("builds with more care after a graph was not good enough, until it is", async () => {
+  engine.upsert({ ordinals: upTo(4000), vectors: town.rows(4000) });
+  const recalls: number[] = [];
+  const once = await (await engine.stage(0, { m: 8, efConstruction: 8 })).verify({ samples: 200, k: 50, ef: 50 });
+  once.discard();
+  const minRecall = (1 + once.recall) / 2;
+  const publisher = new ShardPublisher(engine, {
+    ...settings,
+    minRecall,
+    build: { m: 8, efConstruction: 8 },
+    verify: { samples: 200, k: 50, ef: 50 },
+    onSwap: ({ recall }) => recalls.push(recall),
+  });
+  for (let i = 0; i < 8 && recalls.length === 0; i++) await publisher.check();
+  expect(recalls[0]).toBeGreaterThanOrEqual(minRecall);
+  expect(publisher.stats().failures).toBeGreaterThan(0);
+});
+
 it("rests after a failure", async () => {
   engine.upsert({ ordinals: upTo(3000), vectors: town.rows(3000) });
-  const publisher = new ShardPublisher(engine, { ...settings, retryMs: 60_000, minRecall: 1, build: { m: 2, efConstruction: 8 }, verify: { samples: 64, k: 50, ef: 50 } });
+  const publisher = new ShardPublisher(engine, {
+    ...settings,
+    retryMs: 60_000,
+    minRecall: 1,
+    build: { m: 2, efConstruction: 8 },
+    verify: { samples: 64, k: 50, ef: 50 },
+  });
   await publisher.check();
   await publisher.check();
   expect(publisher.stats().failures).toBe(1);
@@ -64,7 +96,10 @@ it("measures live recall, and rebuilds by it", async () => {
   engine.upsert({ ordinals: upTo(2000), vectors: town.rows(2000) });
   await publisher.rebuild(0);
   await publisher.rebuild(1);
-  engine.upsert({ ordinals: upTo(1000), vectors: Float32Array.from({ length: 1000 * 32 }, (_, i) => (engine.vector(Math.floor(i / 32)) as Float32Array)[i % 32] as number) });
+  engine.upsert({
+    ordinals: upTo(1000),
+    vectors: Float32Array.from({ length: 1000 * 32 }, (_, i) => (engine.vector(Math.floor(i / 32)) as Float32Array)[i % 32] as number),
+  });
   expect(await publisher.measure()).toBeGreaterThan(0.95);
   await publisher.check();
   expect(publisher.stats()).toMatchObject({ swaps: 3, lastSwap: { reason: "recall" } });

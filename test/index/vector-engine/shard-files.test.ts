@@ -84,7 +84,10 @@ it("goes on living after it was reopened: upserts, removes and the next build", 
 
 it("leaves out rows of the erased, whether they were unknown when saving or when opening", async () => {
   const engine = await filled();
-  await saveShards(engine, directory, { positions, idsOf: (ordinals) => Array.from(ordinals, (ordinal) => (ordinal === 500 ? null : idOf(ordinal))) });
+  await saveShards(engine, directory, {
+    positions,
+    idsOf: (ordinals) => Array.from(ordinals, (ordinal) => (ordinal === 500 ? null : idOf(ordinal))),
+  });
   const again = await reopen((ids) => Uint32Array.from(mirrored(ids), (ordinal, i) => (ids[i] === idOf(501) ? 0xffffffff : ordinal)));
   expect(again.size).toBe(engine.size - 2);
   expect([again.vector(9999 - 500), again.vector(9999 - 501)]).toEqual([undefined, undefined]);
@@ -116,7 +119,10 @@ it("keeps one complete set: a second save replaces the first, and one that fails
   await expect(refused).rejects.toThrow("no ids");
   expect((await reopen()).size).toBe(engine.size);
   expect((await readdir(directory)).length).toBe(6);
-  const [one, two] = await Promise.allSettled([saveShards(engine, directory, { positions, idsOf }), saveShards(engine, directory, { positions, idsOf })]);
+  const [one, two] = await Promise.allSettled([
+    saveShards(engine, directory, { positions, idsOf }),
+    saveShards(engine, directory, { positions, idsOf }),
+  ]);
   expect([one.status, two.status]).toEqual(["fulfilled", "rejected"]);
   await writeFile(join(directory, "file"), "");
   await expect(saveShards(engine, join(directory, "file"), { positions, idsOf })).rejects.toMatchObject({ code: "STORAGE_FAILED" });
@@ -130,7 +136,10 @@ it("refuses every file that is missing, cut short, longer or has one bit flipped
     const path = join(directory, name);
     const good = await readFile(path);
     const refused = async (): Promise<void> => {
-      await expect(openShards(directory, { ordinalsOf: mirrored })).rejects.toMatchObject({ code: "SHARD_CORRUPT", message: expect.stringContaining(name) });
+      await expect(openShards(directory, { ordinalsOf: mirrored })).rejects.toMatchObject({
+        code: "SHARD_CORRUPT",
+        message: expect.stringContaining(name),
+      });
     };
     for (const at of [0, 9, Math.floor(good.length / 2), good.length - 2]) {
       const flipped = Buffer.from(good);
