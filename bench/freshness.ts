@@ -8,9 +8,15 @@
 import { parseArgs } from "node:util";
 import { KindredServer, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
 import { LoadClient, steadily } from "./harness/http-load.js";
-import { Results, quantile, round } from "./harness/results.js";
+import { quantile, Results, round } from "./harness/results.js";
 
-const { values: flags } = parseArgs({ options: { seconds: { type: "string", default: "60" }, users: { type: "string", default: "20000" }, rate: { type: "string", default: "1000" } } });
+const { values: flags } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "60" },
+    users: { type: "string", default: "20000" },
+    rate: { type: "string", default: "1000" },
+  },
+});
 const [seconds, users, rate] = [Number(flags.seconds), Number(flags.users), Number(flags.rate)];
 const EVENTS_A_POST = 10;
 
@@ -20,15 +26,24 @@ const random = (n: number): number => {
   return Math.floor((seed / 2 ** 32) * n);
 };
 /** People of one of 200 tastes play its 60 songs. */
-const event = (user: number): object => ({ user: `u${user}`, item: `song:${(user % 200) * 60 + random(60)}`, action: "play", ts: Date.now() });
+const event = (user: number): object => ({
+  user: `u${user}`,
+  item: `song:${(user % 200) * 60 + random(60)}`,
+  action: "play",
+  ts: Date.now(),
+});
 
 /** A quantile of a Prometheus histogram by linear interpolation, in its unit. */
 function histogramQuantile(metrics: string, name: string, q: number): number {
-  const buckets = [...metrics.matchAll(new RegExp(`^${name}_bucket\\{[^}]*le="([^"]+)"[^}]*\\} (\\d+)`, "gm"))].map(([, le, count]) => ({ le: le === "+Inf" ? Infinity : Number(le), count: Number(count) }));
+  const buckets = [...metrics.matchAll(new RegExp(`^${name}_bucket\\{[^}]*le="([^"]+)"[^}]*\\} (\\d+)`, "gm"))].map(([, le, count]) => ({
+    le: le === "+Inf" ? Infinity : Number(le),
+    count: Number(count),
+  }));
   const total = buckets.at(-1)?.count ?? 0;
   let [below, countBelow] = [0, 0];
   for (const { le, count } of buckets) {
-    if (count >= q * total) return le === Infinity ? below : below + ((le - below) * (q * total - countBelow)) / Math.max(1, count - countBelow);
+    if (count >= q * total)
+      return le === Infinity ? below : below + ((le - below) * (q * total - countBelow)) / Math.max(1, count - countBelow);
     [below, countBelow] = [le, count];
   }
   return Number.NaN;
@@ -44,7 +59,9 @@ try {
       if (answer.status === 202) break;
       await sleep(200);
     }
-  await client.post("/v1/events", { events: [event(0)] }).then(async ({ body }) => client.get(`/v1/recall/u2u?user=u0&after=${JSON.parse(body).position}&waitMs=1000`));
+  await client
+    .post("/v1/events", { events: [event(0)] })
+    .then(async ({ body }) => client.get(`/v1/recall/u2u?user=u0&after=${JSON.parse(body).position}&waitMs=1000`));
   await sleep(3000);
 
   const before = (await client.get("/metrics")).body;
@@ -52,11 +69,15 @@ try {
   const seen: number[] = [];
   let stale = 0;
   const cpu = await server.cpuSeconds();
-  const load = steadily(rate / EVENTS_A_POST, seconds, () => client.post("/v1/events", { events: Array.from({ length: EVENTS_A_POST }, () => event(random(users))) }));
+  const load = steadily(rate / EVENTS_A_POST, seconds, () =>
+    client.post("/v1/events", { events: Array.from({ length: EVENTS_A_POST }, () => event(random(users))) }),
+  );
   const probes = steadily(20, seconds, async (i) => {
     const started = performance.now();
     const { position } = JSON.parse((await client.post("/v1/events", { events: [event(random(users))] })).body) as { position: string };
-    const answer = JSON.parse((await client.get(`/v1/recall/u2u?user=u${random(users)}&limit=50&after=${position}`)).body) as { fresh: boolean };
+    const answer = JSON.parse((await client.get(`/v1/recall/u2u?user=u${random(users)}&limit=50&after=${position}`)).body) as {
+      fresh: boolean;
+    };
     if (!answer.fresh) stale++;
     asked.push(performance.now() - started);
     if (i % 10 !== 0) return;
@@ -78,11 +99,25 @@ try {
   const after = (await client.get("/metrics")).body;
   const cpuUsed = (await server.cpuSeconds()) - cpu;
 
-  const results = new Results("freshness", `A server with ${users} users, ${rate} events a second posted for ${seconds} s while it answers recalls.`, ["what", "p50 ms", "p99 ms", "n"]);
+  const results = new Results(
+    "freshness",
+    `A server with ${users} users, ${rate} events a second posted for ${seconds} s while it answers recalls.`,
+    ["what", "p50 ms", "p99 ms", "n"],
+  );
   const difference = subtractHistograms(after, before, "kindred_event_to_recall_seconds");
-  results.row("accepted → recallable, every event, by the server", round(1000 * histogramQuantile(difference, "kindred_event_to_recall_seconds", 0.5)), round(1000 * histogramQuantile(difference, "kindred_event_to_recall_seconds", 0.99)), rate * seconds);
+  results.row(
+    "accepted → recallable, every event, by the server",
+    round(1000 * histogramQuantile(difference, "kindred_event_to_recall_seconds", 0.5)),
+    round(1000 * histogramQuantile(difference, "kindred_event_to_recall_seconds", 0.99)),
+    rate * seconds,
+  );
   results.row("POST and then a recall with after=, by the client", round(quantile(asked, 0.5)), round(quantile(asked, 0.99)), asked.length);
-  results.row("an event of X → X in Y's answer, from before the POST, by the client", round(quantile(seen, 0.5)), round(quantile(seen, 0.99)), seen.length);
+  results.row(
+    "an event of X → X in Y's answer, from before the POST, by the client",
+    round(quantile(seen, 0.5)),
+    round(quantile(seen, 0.99)),
+    seen.length,
+  );
   results.note(`${stale} answers were not fresh within waitMs; the server used ${round(cpuUsed / seconds, 2)} CPU seconds a second`);
   await results.write();
 } finally {

@@ -15,11 +15,17 @@ import { Results, round } from "./harness/results.js";
 const data = process.argv[2];
 if (data === undefined) throw new Error("usage: npm run -s bench -- lastfm-friends DIR_OF_LASTFM_2K");
 const lines = async (name: string): Promise<string[][]> =>
-  gunzipSync(await readFile(join(data, name))).toString("utf8").split(/\r?\n/).filter((line) => /^\d/.test(line)).map((line) => line.split("\t"));
+  gunzipSync(await readFile(join(data, name)))
+    .toString("utf8")
+    .split(/\r?\n/)
+    .filter((line) => /^\d/.test(line))
+    .map((line) => line.split("\t"));
 
 /** Probability that a friend pair scores above a random pair, ties a half (Mann-Whitney). */
 function auc(positives: readonly number[], negatives: readonly number[]): number {
-  const all = [...positives.map((score) => ({ score, positive: true })), ...negatives.map((score) => ({ score, positive: false }))].sort((a, b) => a.score - b.score);
+  const all = [...positives.map((score) => ({ score, positive: true })), ...negatives.map((score) => ({ score, positive: false }))].sort(
+    (a, b) => a.score - b.score,
+  );
   let rankSum = 0;
   for (let i = 0; i < all.length; ) {
     let j = i;
@@ -46,7 +52,10 @@ async function measure(name: string, prepare: (directory: string) => Promise<voi
       const ids = [...new Set((await lines("user_artists.dat.gz")).map(([user]) => user as string))];
       const users = new Map<string, User>();
       for (const id of ids) {
-        const profile = JSON.parse((await client.get(`/v1/users/${id}?fields=vector`)).body) as { vector: number[] | null; fingerprint: string | null };
+        const profile = JSON.parse((await client.get(`/v1/users/${id}?fields=vector`)).body) as {
+          vector: number[] | null;
+          fingerprint: string | null;
+        };
         users.set(id, { vector: profile.vector, fingerprint: profile.fingerprint === null ? null : BigInt(`0x${profile.fingerprint}`) });
       }
       const cosine = (a: string, b: string): number => {
@@ -72,11 +81,24 @@ async function measure(name: string, prepare: (directory: string) => Promise<voi
         seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
         return Math.floor((seed / 2 ** 32) * n);
       };
-      const strangers = friends.map(() => [ids[random(ids.length)], ids[random(ids.length)]] as [string, string]).filter(([a, b]) => a !== b);
-      const byVector = auc(friends.map(([a, b]) => cosine(a, b)), strangers.map(([a, b]) => cosine(a, b)));
-      const byFingerprint = auc(friends.map(([a, b]) => nearness(a, b)), strangers.map(([a, b]) => nearness(a, b)));
+      const strangers = friends
+        .map(() => [ids[random(ids.length)], ids[random(ids.length)]] as [string, string])
+        .filter(([a, b]) => a !== b);
+      const byVector = auc(
+        friends.map(([a, b]) => cosine(a, b)),
+        strangers.map(([a, b]) => cosine(a, b)),
+      );
+      const byFingerprint = auc(
+        friends.map(([a, b]) => nearness(a, b)),
+        strangers.map(([a, b]) => nearness(a, b)),
+      );
       const friendsOf = new Map<string, Set<string>>();
-      for (const [a, b] of friends) for (const [x, y] of [[a, b], [b, a]] as const) friendsOf.set(x, (friendsOf.get(x) ?? new Set()).add(y));
+      for (const [a, b] of friends)
+        for (const [x, y] of [
+          [a, b],
+          [b, a],
+        ] as const)
+          friendsOf.set(x, (friendsOf.get(x) ?? new Set()).add(y));
       let recallSum = 0;
       let asked = 0;
       for (const [id, known] of friendsOf) {
@@ -87,7 +109,14 @@ async function measure(name: string, prepare: (directory: string) => Promise<voi
       }
       const fingerprints = [...users.values()].map((user) => user.fingerprint).filter((f) => f !== null);
       const grouped = fingerprints.filter((f, i) => fingerprints.some((g, j) => i !== j && hamming(f, g) < 3)).length;
-      results.row(name, round(byVector, 3), round(byFingerprint, 3), round(recallSum / asked, 3), round((50 / ids.length), 3), round((100 * grouped) / users.size));
+      results.row(
+        name,
+        round(byVector, 3),
+        round(byFingerprint, 3),
+        round(recallSum / asked, 3),
+        round(50 / ids.length, 3),
+        round((100 * grouped) / users.size),
+      );
     } finally {
       client.close();
       await server.stop();
@@ -100,21 +129,54 @@ async function measure(name: string, prepare: (directory: string) => Promise<voi
 const hamming = (a: bigint, b: bigint): number => (a ^ b).toString(2).replaceAll("0", "").length;
 
 const replay = (directory: string): Promise<unknown> =>
-  kindredJson(["replay", "--from", join(data, "user_artists.dat.gz"), "--format", "tsv", "--map", "user=userID,item=artistID,value=weight", "--set", "ts=2011-01-01T00:00:00Z", "--data-dir", directory]);
+  kindredJson([
+    "replay",
+    "--from",
+    join(data, "user_artists.dat.gz"),
+    "--format",
+    "tsv",
+    "--map",
+    "user=userID,item=artistID,value=weight",
+    "--set",
+    "ts=2011-01-01T00:00:00Z",
+    "--data-dir",
+    directory,
+  ]);
 const tags = (directory: string): Promise<unknown> =>
-  kindredJson(["items", "import", "--from", join(data, "user_taggedartists.dat.gz"), "--format", "tsv", "--map", "item=artistID,tags=tagID", "--set", "type=artist", "--data-dir", directory]);
+  kindredJson([
+    "items",
+    "import",
+    "--from",
+    join(data, "user_taggedartists.dat.gz"),
+    "--format",
+    "tsv",
+    "--map",
+    "item=artistID,tags=tagID",
+    "--set",
+    "type=artist",
+    "--data-dir",
+    directory,
+  ]);
 
-const results = new Results("lastfm-friends", "Real friendships against random pairs, generation 0 (nothing trained): does nearness by behaviour find them?", [
-  "side information",
-  "AUC by vector",
-  "AUC by fingerprint",
-  "recall@50 of friends",
-  "by chance",
-  "users with a neighbour at Hamming < 3, %",
-]);
+const results = new Results(
+  "lastfm-friends",
+  "Real friendships against random pairs, generation 0 (nothing trained): does nearness by behaviour find them?",
+  [
+    "side information",
+    "AUC by vector",
+    "AUC by fingerprint",
+    "recall@50 of friends",
+    "by chance",
+    "users with a neighbour at Hamming < 3, %",
+  ],
+);
 await measure("none (items are keywords)", async (directory) => void (await replay(directory)), results);
-await measure("tags of artists", async (directory) => {
-  await replay(directory);
-  await tags(directory);
-}, results);
+await measure(
+  "tags of artists",
+  async (directory) => {
+    await replay(directory);
+    await tags(directory);
+  },
+  results,
+);
 await results.write();

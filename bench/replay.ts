@@ -13,7 +13,9 @@ import { parseArgs } from "node:util";
 import { kindredJson, temporaryDirectory } from "../test/harness/kindred-process.js";
 import { Results, round } from "./harness/results.js";
 
-const { values: flags } = parseArgs({ options: { retail: { type: "string" }, lastfm: { type: "string" }, events: { type: "string", default: "1000000" } } });
+const { values: flags } = parseArgs({
+  options: { retail: { type: "string" }, lastfm: { type: "string" }, events: { type: "string", default: "1000000" } },
+});
 
 interface ReplayReport {
   readonly events: number;
@@ -35,7 +37,10 @@ async function writeZipf(path: string, events: number): Promise<void> {
   const file = createWriteStream(path);
   file.write("user,item,ts\n");
   for (let i = 0; i < events; i += 10_000) {
-    const lines = Array.from({ length: Math.min(10_000, events - i) }, (_, j) => `u${zipf(100_000)},song:${zipf(50_000)},${1_700_000_000_000 + (i + j) * 50}`);
+    const lines = Array.from(
+      { length: Math.min(10_000, events - i) },
+      (_, j) => `u${zipf(100_000)},song:${zipf(50_000)},${1_700_000_000_000 + (i + j) * 50}`,
+    );
     if (!file.write(`${lines.join("\n")}\n`)) await new Promise<void>((resolve) => file.once("drain", () => resolve()));
   }
   file.end();
@@ -44,15 +49,37 @@ async function writeZipf(path: string, events: number): Promise<void> {
 
 const directory = await temporaryDirectory("bench-replay");
 try {
-  const results = new Results("replay", "`kindred replay` of a file into an empty directory with all on: journal, state, fingerprint bands, vectors, read model.", ["input", "events", "rows", "seconds", "events/s", "CPU s per million events"]);
+  const results = new Results(
+    "replay",
+    "`kindred replay` of a file into an empty directory with all on: journal, state, fingerprint bands, vectors, read model.",
+    ["input", "events", "rows", "seconds", "events/s", "CPU s per million events"],
+  );
   const measure = async (name: string, args: readonly string[]): Promise<void> => {
     const data = join(directory.path, name.replaceAll(/\W/g, "-"));
     const report = await kindredJson<ReplayReport>(["replay", ...args, "--data-dir", data]);
     const { rows } = await kindredJson<{ rows: number }>(["state", "hash", "--data-dir", data]);
-    results.row(name, report.events, rows, round(report.seconds, 2), Math.round(report.eventsPerSecond), round((report.cpuSeconds / report.events) * 1e6, 2));
+    results.row(
+      name,
+      report.events,
+      rows,
+      round(report.seconds, 2),
+      Math.round(report.eventsPerSecond),
+      round((report.cpuSeconds / report.events) * 1e6, 2),
+    );
   };
-  if (flags.retail !== undefined) await measure("online-retail", ["--from", flags.retail, "--format", "csv", "--map", "user=CustomerID,item=StockCode,ts=t"]);
-  if (flags.lastfm !== undefined) await measure("lastfm-2k", ["--from", flags.lastfm, "--format", "tsv", "--map", "user=userID,item=artistID,value=weight", "--set", "ts=2011-01-01T00:00:00Z"]);
+  if (flags.retail !== undefined)
+    await measure("online-retail", ["--from", flags.retail, "--format", "csv", "--map", "user=CustomerID,item=StockCode,ts=t"]);
+  if (flags.lastfm !== undefined)
+    await measure("lastfm-2k", [
+      "--from",
+      flags.lastfm,
+      "--format",
+      "tsv",
+      "--map",
+      "user=userID,item=artistID,value=weight",
+      "--set",
+      "ts=2011-01-01T00:00:00Z",
+    ]);
   const zipf = join(directory.path, "zipf.csv");
   await writeZipf(zipf, Number(flags.events));
   await measure("made-up Zipf stream", ["--from", zipf, "--format", "csv"]);

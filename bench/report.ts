@@ -9,7 +9,8 @@ const names = (await readdir(directory)).filter((name) => name.endsWith(".json")
 const sections: string[] = [];
 for (const name of names) {
   const result = JSON.parse(await readFile(join(directory, name), "utf8")) as BenchResult;
-  const line = (cells: readonly unknown[]): string => `| ${cells.map((cell) => (typeof cell === "number" ? cell.toLocaleString("en-US") : (cell ?? ""))).join(" | ")} |`;
+  const line = (cells: readonly unknown[]): string =>
+    `| ${cells.map((cell) => (typeof cell === "number" ? cell.toLocaleString("en-US") : (cell ?? ""))).join(" | ")} |`;
   sections.push(
     [
       `## ${result.bench}`,

@@ -8,7 +8,13 @@ import { KindredServer, sleep, temporaryDirectory } from "../test/harness/kindre
 import { LoadClient, steadily } from "./harness/http-load.js";
 import { Results, round } from "./harness/results.js";
 
-const { values: flags } = parseArgs({ options: { minutes: { type: "string", default: "60" }, rate: { type: "string", default: "1000" }, users: { type: "string", default: "5000" } } });
+const { values: flags } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "60" },
+    rate: { type: "string", default: "1000" },
+    users: { type: "string", default: "5000" },
+  },
+});
 const [minutes, rate, users] = [Number(flags.minutes), Number(flags.rate), Number(flags.users)];
 const directory = await temporaryDirectory("soak");
 const server = await KindredServer.start(directory.path);
@@ -43,8 +49,16 @@ try {
   const steady = samples.filter(({ minute }) => minute > minutes / 5);
   const meanX = steady.reduce((sum, { minute }) => sum + minute, 0) / steady.length;
   const meanY = steady.reduce((sum, { mib }) => sum + mib, 0) / steady.length;
-  const slope = steady.reduce((sum, { minute, mib }) => sum + (minute - meanX) * (mib - meanY), 0) / steady.reduce((sum, { minute }) => sum + (minute - meanX) ** 2, 0);
-  const results = new Results("soak", `${rate} events a second and ${rate / 40} recalls a second for ${minutes} minutes, ${users} users.`, ["minutes", "resident MiB after the warm-up", "at the end", "slope MiB a minute", "refused posts"]);
+  const slope =
+    steady.reduce((sum, { minute, mib }) => sum + (minute - meanX) * (mib - meanY), 0) /
+    steady.reduce((sum, { minute }) => sum + (minute - meanX) ** 2, 0);
+  const results = new Results("soak", `${rate} events a second and ${rate / 40} recalls a second for ${minutes} minutes, ${users} users.`, [
+    "minutes",
+    "resident MiB after the warm-up",
+    "at the end",
+    "slope MiB a minute",
+    "refused posts",
+  ]);
   results.row(minutes, round(steady[0]?.mib ?? 0), round(steady.at(-1)?.mib ?? 0), round(slope, 3), refused);
   await results.write();
 } finally {

@@ -9,9 +9,9 @@
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { createRequire } from "node:module";
 
 const VERSION = "0.5.1";
 const here = createRequire(import.meta.url);
@@ -19,16 +19,38 @@ const here = createRequire(import.meta.url);
 /** Compiles the package's published source; returns the addon's path. */
 function build(directory) {
   writeFileSync(join(directory, "package.json"), '{"private":true}');
-  execFileSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", `faiss-node@${VERSION}`], { cwd: directory, stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", `faiss-node@${VERSION}`], {
+    cwd: directory,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   const modules = join(directory, "node_modules");
   // The source was written against a newer Faiss in which idx_t is a name of the namespace.
   writeFileSync(join(directory, "compat.h"), "#include <faiss/Index.h>\nnamespace faiss { using idx_t = Index::idx_t; }\n");
   const output = join(directory, "faiss-node.node");
-  execFileSync("g++", [
-    "-std=c++17", "-O2", "-fPIC", "-shared", "-fopenmp", "-DNAPI_VERSION=6", "-include", join(directory, "compat.h"),
-    `-I${join(modules, "node-addon-api")}`, `-I${here("node-api-headers").include_dir}`, "-I/usr/include",
-    join(modules, "faiss-node", "src", "faiss.cc"), "-o", output, "-l:libfaiss.a", "-llapack", "-lopenblas", "-lgomp",
-  ], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(
+    "g++",
+    [
+      "-std=c++17",
+      "-O2",
+      "-fPIC",
+      "-shared",
+      "-fopenmp",
+      "-DNAPI_VERSION=6",
+      "-include",
+      join(directory, "compat.h"),
+      `-I${join(modules, "node-addon-api")}`,
+      `-I${here("node-api-headers").include_dir}`,
+      "-I/usr/include",
+      join(modules, "faiss-node", "src", "faiss.cc"),
+      "-o",
+      output,
+      "-l:libfaiss.a",
+      "-llapack",
+      "-lopenblas",
+      "-lgomp",
+    ],
+    { stdio: ["ignore", "ignore", "inherit"] },
+  );
   return output;
 }
 
@@ -68,19 +90,33 @@ const UNCAUGHT = `
 
 function run(code, args, flags = []) {
   const child = spawnSync(process.execPath, [...flags, "-e", code, ...args], { encoding: "utf8", timeout: 120_000 });
-  return { out: child.stdout.trim(), signal: child.signal, status: child.status, err: child.stderr.split("\n").find((line) => /what\(\)|FATAL|Fatal/.test(line))?.trim() ?? "" };
+  return {
+    out: child.stdout.trim(),
+    signal: child.signal,
+    status: child.status,
+    err:
+      child.stderr
+        .split("\n")
+        .find((line) => /what\(\)|FATAL|Fatal/.test(line))
+        ?.trim() ?? "",
+  };
 }
 
 const directory = mkdtempSync(join(tmpdir(), "faiss-node-"));
 try {
   const addon = build(directory);
   if (!existsSync(addon)) throw new Error(`no addon in ${dirname(addon)}`);
-  for (const [dims, searches] of [[64, 400_000], [1024, 100_000]]) {
+  for (const [dims, searches] of [
+    [64, 400_000],
+    [1024, 100_000],
+  ]) {
     const { out } = run(LEAK, [addon, String(dims), String(searches)], ["--expose-gc"]);
     console.log(`search() at ${dims} dimensions leaves ${Math.round(Number(out))} bytes behind a call (the query is ${dims * 4} bytes)`);
   }
   const workers = run(TWO_WORKERS, [addon]);
-  console.log(`an index made in a worker thread, then in the main one: ${workers.signal ? `the process ends with ${workers.signal}: ${workers.err}` : workers.out}`);
+  console.log(
+    `an index made in a worker thread, then in the main one: ${workers.signal ? `the process ends with ${workers.signal}: ${workers.err}` : workers.out}`,
+  );
   const uncaught = run(UNCAUGHT, [addon]);
   console.log(`an exception inside Faiss: ${uncaught.signal ? `the process ends with ${uncaught.signal}: ${uncaught.err}` : uncaught.out}`);
 } finally {

@@ -39,7 +39,12 @@ export class LoadClient {
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.on("error", reject);
         response.on("end", () =>
-          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8"), retryAfter: response.headers["retry-after"], ms: performance.now() - started }),
+          resolve({
+            status: response.statusCode ?? 0,
+            body: Buffer.concat(chunks).toString("utf8"),
+            retryAfter: response.headers["retry-after"],
+            ms: performance.now() - started,
+          }),
         );
       });
       sent.on("error", reject);
@@ -66,7 +71,11 @@ export async function steadily(perSecond: number, seconds: number, step: (i: num
 }
 
 /** Keeps `connections` requests under way for `seconds`; returns each one's milliseconds. */
-export async function saturate(connections: number, seconds: number, step: (i: number) => Promise<Answer>): Promise<{ ms: number[]; failed: Answer[]; perSecond: number }> {
+export async function saturate(
+  connections: number,
+  seconds: number,
+  step: (i: number) => Promise<Answer>,
+): Promise<{ ms: number[]; failed: Answer[]; perSecond: number }> {
   const ms: number[] = [];
   const failed: Answer[] = [];
   const started = performance.now();

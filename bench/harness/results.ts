@@ -19,7 +19,8 @@ export interface BenchResult {
   readonly notes: readonly string[];
 }
 
-const machine = (): string => `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.versions.node}`;
+const machine = (): string =>
+  `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.versions.node}`;
 
 /** Collects a bench's rows and writes them to bench/results/NAME.json, from which docs/BENCHMARKS.md is made. */
 export class Results {

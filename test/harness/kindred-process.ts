@@ -22,9 +22,16 @@ export async function temporaryDirectory(name: string): Promise<{ path: string; 
 }
 
 /** Runs `kindred ARGS` to its end; `onSpawn` gets the process, e.g. to kill it. */
-export function kindred(args: readonly string[], options: { env?: Record<string, string>; onSpawn?: (child: ChildProcess) => void } = {}): Promise<CommandResult> {
+export function kindred(
+  args: readonly string[],
+  options: { env?: Record<string, string>; onSpawn?: (child: ChildProcess) => void } = {},
+): Promise<CommandResult> {
   const started = performance.now();
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd: ROOT, env: { ...process.env, ...options.env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: ROOT,
+    env: { ...process.env, ...options.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   options.onSpawn?.(child);
   let stdout = "";
   let stderr = "";
@@ -56,7 +63,10 @@ export class KindredServer {
   ) {}
 
   /** Starts it and waits until /readyz answers 200. */
-  static async start(directory: string, options: { command?: string; args?: readonly string[]; env?: Record<string, string>; timeoutMs?: number } = {}): Promise<KindredServer> {
+  static async start(
+    directory: string,
+    options: { command?: string; args?: readonly string[]; env?: Record<string, string>; timeoutMs?: number } = {},
+  ): Promise<KindredServer> {
     const args = [MAIN, options.command ?? "serve", "--port", "0", "--data-dir", directory, ...(options.args ?? [])];
     const child = spawn(process.execPath, args, { cwd: ROOT, env: { ...process.env, ...options.env }, stdio: ["ignore", "pipe", "pipe"] });
     const log = { text: "" };
@@ -66,7 +76,8 @@ export class KindredServer {
       });
     const deadline = Date.now() + (options.timeoutMs ?? 60_000);
     for (;;) {
-      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`kindred serve ended with ${child.exitCode ?? child.signalCode}: ${log.text}`);
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`kindred serve ended with ${child.exitCode ?? child.signalCode}: ${log.text}`);
       if (Date.now() > deadline) {
         child.kill("SIGKILL");
         throw new Error(`kindred serve was not ready in time: ${log.text}`);

@@ -21,9 +21,21 @@ function purchases(): string {
 describe("replay of one file", () => {
   let directory: { path: string; remove(): Promise<void> };
   let file: string;
-  const flags = (data: string, batch: number): string[] =>
-    ["replay", "--from", file, "--format", "csv", "--map", "user=buyer,item=sku,ts=when,value=amount", "--batch", String(batch), "--data-dir", join(directory.path, data)];
-  const hashOf = (data: string): Promise<{ hash: string; rows: number }> => kindredJson(["state", "hash", "--data-dir", join(directory.path, data)]);
+  const flags = (data: string, batch: number): string[] => [
+    "replay",
+    "--from",
+    file,
+    "--format",
+    "csv",
+    "--map",
+    "user=buyer,item=sku,ts=when,value=amount",
+    "--batch",
+    String(batch),
+    "--data-dir",
+    join(directory.path, data),
+  ];
+  const hashOf = (data: string): Promise<{ hash: string; rows: number }> =>
+    kindredJson(["state", "hash", "--data-dir", join(directory.path, data)]);
 
   beforeAll(async () => {
     directory = await temporaryDirectory("replay");

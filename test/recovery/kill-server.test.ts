@@ -22,7 +22,11 @@ async function postUntilKilled(url: string, round: number, stream: number, sent:
     }));
     sent.push(entry);
     try {
-      const response = await fetch(`${url}/v1/events`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ events }) });
+      const response = await fetch(`${url}/v1/events`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ events }),
+      });
       if (response.status !== 202) continue;
       entry.position = ((await response.json()) as { position: string }).position;
     } catch {
@@ -64,7 +68,12 @@ describe("a server ended by kill -9 during live posts", () => {
       await server.stop();
     }
     const live = await kindredJson<{ hash: string; rows: number }>(["state", "hash", "--data-dir", directory.path]);
-    const verified = await kindredJson<{ storedHash: string; recomputedHash: string; faultCount: number }>(["state", "verify", "--data-dir", directory.path]);
+    const verified = await kindredJson<{ storedHash: string; recomputedHash: string; faultCount: number }>([
+      "state",
+      "verify",
+      "--data-dir",
+      directory.path,
+    ]);
     expect(verified).toMatchObject({ storedHash: live.hash, recomputedHash: live.hash, faultCount: 0 });
   }, 240_000);
 });
