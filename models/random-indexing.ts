@@ -29,8 +29,10 @@ export class RandomIndexing implements ItemVectors {
     readonly seed: number,
     cachedItems = 4096,
   ) {
-    if (!Number.isInteger(dims) || dims < 8 || dims > 1024) throw new KindredError("INVALID_ARGUMENT", `random indexing has 8 to 1024 dimensions, not ${dims}`);
-    if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) throw new KindredError("INVALID_ARGUMENT", `a seed is an integer from 0 to 2^32 - 1, not ${seed}`);
+    if (!Number.isInteger(dims) || dims < 8 || dims > 1024)
+      throw new KindredError("INVALID_ARGUMENT", `random indexing has 8 to 1024 dimensions, not ${dims}`);
+    if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
+      throw new KindredError("INVALID_ARGUMENT", `a seed is an integer from 0 to 2^32 - 1, not ${seed}`);
     this.#cache = new LRUCache({ max: Math.max(1, cachedItems) });
   }
 

@@ -17,7 +17,20 @@ const MAGIC = 0x4b;
 const HEADER_BYTES = 112;
 const HAS_FINGERPRINT = 1 << 16;
 // Word (u32) and double (f64) indices of the header's fields.
-const W = { tag: 0, catalogue: 1, events: 2, epoch: 3, fpHi: 12, fpLo: 13, ringCapacity: 14, ringCount: 15, ringHead: 16, entries: 17, generations: 18, activation: 19 } as const;
+const W = {
+  tag: 0,
+  catalogue: 1,
+  events: 2,
+  epoch: 3,
+  fpHi: 12,
+  fpLo: 13,
+  ringCapacity: 14,
+  ringCount: 15,
+  ringHead: 16,
+  entries: 17,
+  generations: 18,
+  activation: 19,
+} as const;
 const D = { landmark: 2, updatedAt: 3, offset: 4, totalWeight: 5, erasedAt: 10 } as const;
 const HASH_WORD = 24;
 const ACCUMULATORS = HEADER_BYTES / 8;
@@ -30,7 +43,8 @@ export interface RowLayout {
   readonly ringCapacity: number;
 }
 
-const layoutDoubles = (layout: RowLayout): number => GENERATIONS + layout.generations.reduce((sum, g) => sum + 1 + g.dims, 0) + layout.ringCapacity;
+const layoutDoubles = (layout: RowLayout): number =>
+  GENERATIONS + layout.generations.reduce((sum, g) => sum + 1 + g.dims, 0) + layout.ringCapacity;
 
 if (endianness() !== "LE") throw new KindredError("INTERNAL", "rows are little endian and read in place: this machine is not");
 
@@ -87,7 +101,11 @@ export class Row {
 
   /** An empty row: nothing folded, landmark -1. @throws KindredError INVALID_ARGUMENT */
   static create(layout: RowLayout): Row {
-    if (layout.generations.length > MAX_GENERATIONS || layout.generations.some((g) => !(g.dims >= 1 && g.dims <= MAX_DIMS)) || !(layout.ringCapacity >= 0 && layout.ringCapacity <= MAX_RING))
+    if (
+      layout.generations.length > MAX_GENERATIONS ||
+      layout.generations.some((g) => !(g.dims >= 1 && g.dims <= MAX_DIMS)) ||
+      !(layout.ringCapacity >= 0 && layout.ringCapacity <= MAX_RING)
+    )
       throw new KindredError("INVALID_ARGUMENT", "a row has at most 3 generations of at most 1024 dimensions and a ring of at most 1024");
     const row = new Row(layout, FIRST_ENTRIES);
     row.u32[W.tag] = MAGIC | (ROW_VERSION << 8);
@@ -107,11 +125,13 @@ export class Row {
     const corrupt = (why: string): KindredError => new KindredError("STATE_CORRUPT", `a row is damaged: ${why}`, where);
     if (bytes.length < 8 * GENERATIONS) throw corrupt(`${bytes.length} bytes are too few`);
     if (bytes[0] !== MAGIC) throw corrupt("it does not begin as a row does");
-    if ((bytes[1] as number) > ROW_VERSION) throw new KindredError("DIRECTORY_NEWER", `a row has version ${bytes[1]}, this version of kindred reads up to ${ROW_VERSION}`, where);
+    if ((bytes[1] as number) > ROW_VERSION)
+      throw new KindredError("DIRECTORY_NEWER", `a row has version ${bytes[1]}, this version of kindred reads up to ${ROW_VERSION}`, where);
     if (bytes[1] === 0) throw corrupt("version 0");
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const word = (index: number): number => view.getUint32(4 * index, true);
-    if (word(W.generations) > MAX_GENERATIONS || word(W.ringCapacity) > MAX_RING || word(W.entries) > MAX_PROFILE_ITEMS) throw corrupt("a count is out of range");
+    if (word(W.generations) > MAX_GENERATIONS || word(W.ringCapacity) > MAX_RING || word(W.entries) > MAX_PROFILE_ITEMS)
+      throw corrupt("a count is out of range");
     const generations: { generation: number; dims: number }[] = [];
     let at = 8 * GENERATIONS;
     for (let g = 0; g < word(W.generations); g++) {
@@ -122,7 +142,8 @@ export class Row {
     }
     const layout = { generations, ringCapacity: word(W.ringCapacity) };
     if (bytes.length !== 8 * layoutDoubles(layout) + 16 * word(W.entries)) throw corrupt(`${bytes.length} bytes do not fit its counts`);
-    if (word(W.ringCount) > layout.ringCapacity || word(W.ringHead) >= Math.max(1, layout.ringCapacity)) throw corrupt("the ring's counts do not fit");
+    if (word(W.ringCount) > layout.ringCapacity || word(W.ringHead) >= Math.max(1, layout.ringCapacity))
+      throw corrupt("the ring's counts do not fit");
     const row = new Row(layout, Math.max(FIRST_ENTRIES, word(W.entries)));
     new Uint8Array(row.f64.buffer).set(bytes);
     return row;
@@ -143,31 +164,73 @@ export class Row {
     return bytes;
   }
 
-  get catalogue(): number { return this.u32[W.catalogue] as number; }
-  set catalogue(value: number) { this.u32[W.catalogue] = value; }
+  get catalogue(): number {
+    return this.u32[W.catalogue] as number;
+  }
+  set catalogue(value: number) {
+    this.u32[W.catalogue] = value;
+  }
   /** Which of the partition's activations the row was computed after. */
-  get activation(): number { return this.u32[W.activation] as number; }
-  set activation(value: number) { this.u32[W.activation] = value; }
-  get events(): number { return this.u32[W.events] as number; }
-  set events(value: number) { this.u32[W.events] = Math.min(value, 0xffffffff); }
+  get activation(): number {
+    return this.u32[W.activation] as number;
+  }
+  set activation(value: number) {
+    this.u32[W.activation] = value;
+  }
+  get events(): number {
+    return this.u32[W.events] as number;
+  }
+  set events(value: number) {
+    this.u32[W.events] = Math.min(value, 0xffffffff);
+  }
   /** How often the user was erased. */
-  get erasureEpoch(): number { return this.u32[W.epoch] as number; }
-  set erasureEpoch(value: number) { this.u32[W.epoch] = value; }
-  get erasedAt(): number { return this.f64[D.erasedAt] as number; }
-  set erasedAt(value: number) { this.f64[D.erasedAt] = value; }
-  get landmark(): number { return this.f64[D.landmark] as number; }
-  set landmark(value: number) { this.f64[D.landmark] = value; }
-  get updatedAt(): number { return this.f64[D.updatedAt] as number; }
-  set updatedAt(value: number) { this.f64[D.updatedAt] = value; }
-  get offset(): number { return this.f64[D.offset] as number; }
-  set offset(value: number) { this.f64[D.offset] = value; }
+  get erasureEpoch(): number {
+    return this.u32[W.epoch] as number;
+  }
+  set erasureEpoch(value: number) {
+    this.u32[W.epoch] = value;
+  }
+  get erasedAt(): number {
+    return this.f64[D.erasedAt] as number;
+  }
+  set erasedAt(value: number) {
+    this.f64[D.erasedAt] = value;
+  }
+  get landmark(): number {
+    return this.f64[D.landmark] as number;
+  }
+  set landmark(value: number) {
+    this.f64[D.landmark] = value;
+  }
+  get updatedAt(): number {
+    return this.f64[D.updatedAt] as number;
+  }
+  set updatedAt(value: number) {
+    this.f64[D.updatedAt] = value;
+  }
+  get offset(): number {
+    return this.f64[D.offset] as number;
+  }
+  set offset(value: number) {
+    this.f64[D.offset] = value;
+  }
   /** Sum of |effective weight| over the profile, times WEIGHT_ONE. */
-  get totalWeight(): number { return this.f64[D.totalWeight] as number; }
-  set totalWeight(value: number) { this.f64[D.totalWeight] = value; }
+  get totalWeight(): number {
+    return this.f64[D.totalWeight] as number;
+  }
+  set totalWeight(value: number) {
+    this.f64[D.totalWeight] = value;
+  }
 
-  get hasFingerprint(): boolean { return ((this.u32[W.tag] as number) & HAS_FINGERPRINT) !== 0; }
-  get fingerprintHi(): number { return this.u32[W.fpHi] as number; }
-  get fingerprintLo(): number { return this.u32[W.fpLo] as number; }
+  get hasFingerprint(): boolean {
+    return ((this.u32[W.tag] as number) & HAS_FINGERPRINT) !== 0;
+  }
+  get fingerprintHi(): number {
+    return this.u32[W.fpHi] as number;
+  }
+  get fingerprintLo(): number {
+    return this.u32[W.fpLo] as number;
+  }
   setFingerprint(has: boolean, hi: number, lo: number): void {
     this.u32[W.tag] = has ? (this.u32[W.tag] as number) | HAS_FINGERPRINT : (this.u32[W.tag] as number) & ~HAS_FINGERPRINT;
     this.u32[W.fpHi] = hi;
@@ -175,11 +238,17 @@ export class Row {
   }
 
   /** Index in f64 of the first accumulator. */
-  get accumulatorsAt(): number { return ACCUMULATORS; }
+  get accumulatorsAt(): number {
+    return ACCUMULATORS;
+  }
   /** Index in u32 of the four words of the state hash, most significant first. */
-  get hashWord(): number { return HASH_WORD; }
+  get hashWord(): number {
+    return HASH_WORD;
+  }
 
-  get ringCount(): number { return this.u32[W.ringCount] as number; }
+  get ringCount(): number {
+    return this.u32[W.ringCount] as number;
+  }
 
   /** Whether the ring holds this hash. */
   ringHas(hi: number, lo: number): boolean {
@@ -208,10 +277,18 @@ export class Row {
     return this.#ringWord + 2 * (((this.u32[W.ringHead] as number) + capacity - this.ringCount + n) % capacity);
   }
 
-  get entryCount(): number { return this.u32[W.entries] as number; }
-  entryItem(i: number): number { return this.u32[this.entryWord + 4 * i] as number; }
-  entryWeight(i: number): number { return this.i32[this.entryWord + 4 * i + 1] as number; }
-  entryTs(i: number): number { return this.f64[(this.entryWord >> 1) + 2 * i + 1] as number; }
+  get entryCount(): number {
+    return this.u32[W.entries] as number;
+  }
+  entryItem(i: number): number {
+    return this.u32[this.entryWord + 4 * i] as number;
+  }
+  entryWeight(i: number): number {
+    return this.i32[this.entryWord + 4 * i + 1] as number;
+  }
+  entryTs(i: number): number {
+    return this.f64[(this.entryWord >> 1) + 2 * i + 1] as number;
+  }
 
   setEntry(i: number, item: number, weight: number, ts: number): void {
     const word = this.entryWord + 4 * i;

@@ -19,18 +19,28 @@ export interface CatalogueParts {
 }
 
 /** Generation 0: item vectors by random indexing, which need no training. */
-export const generationZero = (dims = 128, seed = 1): GenerationRef => ({ generation: 0 as Generation, dims, kind: "random-indexing", seed });
+export const generationZero = (dims = 128, seed = 1): GenerationRef => ({
+  generation: 0 as Generation,
+  dims,
+  kind: "random-indexing",
+  seed,
+});
 
 /** The catalogue of these parts. @throws KindredError CONFIG_INVALID */
 export function buildCatalogue(number: CatalogueNumber, { settings, items, generations }: CatalogueParts): Catalogue {
-  if (!Number.isInteger(number) || number < 1 || number > 0xffffffff) throw new KindredError("CONFIG_INVALID", `a catalogue's number is an integer from 1, not ${number}`);
+  if (!Number.isInteger(number) || number < 1 || number > 0xffffffff)
+    throw new KindredError("CONFIG_INVALID", `a catalogue's number is an integer from 1, not ${number}`);
   if (generations.length > MAX_GENERATIONS || new Set(generations.map((g) => g.generation)).size !== generations.length)
     throw new KindredError("CONFIG_INVALID", `a catalogue has at most ${MAX_GENERATIONS} generations, none twice`);
   for (const { generation, dims } of generations)
-    if (!Number.isInteger(dims) || dims < 8 || dims > MAX_DIMS) throw new KindredError("CONFIG_INVALID", `generation ${generation} has ${dims} dimensions; allowed is 8 to ${MAX_DIMS}`);
+    if (!Number.isInteger(dims) || dims < 8 || dims > MAX_DIMS)
+      throw new KindredError("CONFIG_INVALID", `generation ${generation} has ${dims} dimensions; allowed is 8 to ${MAX_DIMS}`);
   const known = new Map<ItemId, CatalogueItem>();
   for (const { item, tags, creators } of items) {
-    const labels = { ...(tags !== undefined && tags.length > 0 && { tags: distinct(tags) }), ...(creators !== undefined && creators.length > 0 && { creators: distinct(creators) }) };
+    const labels = {
+      ...(tags !== undefined && tags.length > 0 && { tags: distinct(tags) }),
+      ...(creators !== undefined && creators.length > 0 && { creators: distinct(creators) }),
+    };
     if (Object.keys(labels).length > 0) known.set(item, labels);
     else known.delete(item);
   }
@@ -48,14 +58,20 @@ export const sameContent = (a: Catalogue, b: Catalogue): boolean => canonicalTex
 
 /** The stored form of a catalogue: gzipped JSON. */
 export async function encodeCatalogue(catalogue: Catalogue): Promise<Uint8Array> {
-  return promisify(gzip)(Buffer.from(JSON.stringify({ format: FORMAT, number: catalogue.number, content: JSON.parse(canonicalText(catalogue)) as unknown })));
+  return promisify(gzip)(
+    Buffer.from(JSON.stringify({ format: FORMAT, number: catalogue.number, content: JSON.parse(canonicalText(catalogue)) as unknown })),
+  );
 }
 
 /** @throws KindredError DIRECTORY_NEWER, STATE_CORRUPT */
 export async function decodeCatalogue(bytes: Uint8Array): Promise<Catalogue> {
   try {
     const stored = JSON.parse((await promisify(gunzip)(bytes)).toString("utf8")) as StoredCatalogue;
-    if (stored.format > FORMAT) throw new KindredError("DIRECTORY_NEWER", `a stored catalogue has format ${stored.format}, this version of kindred reads up to ${FORMAT}`);
+    if (stored.format > FORMAT)
+      throw new KindredError(
+        "DIRECTORY_NEWER",
+        `a stored catalogue has format ${stored.format}, this version of kindred reads up to ${FORMAT}`,
+      );
     const { settings, items, generations } = stored.content;
     return { number: stored.number, settings: checkFoldSettings(settings), items: new Map(items), generations };
   } catch (error) {
@@ -76,6 +92,8 @@ const distinct = (labels: readonly string[]): string[] => [...new Set(labels)].s
 function canonicalText({ settings, items, generations }: Catalogue): string {
   const byId = [...items].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return JSON.stringify({ settings, items: byId, generations }, (_, value: unknown) =>
-    typeof value === "object" && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
   );
 }

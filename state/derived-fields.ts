@@ -8,7 +8,8 @@ export function applyChange(user: UserRow, context: FoldContext, item: number, b
   if (user.stale || before === after) return;
   const row = user.row;
   row.totalWeight += Math.abs(after) - Math.abs(before);
-  for (let g = 0; g < context.pools.length; g++) (context.pools[g] as FoldContext["pools"][0]).add(row.f64, row.sumsAt[g] as number, item, after - before);
+  for (let g = 0; g < context.pools.length; g++)
+    (context.pools[g] as FoldContext["pools"][0]).add(row.f64, row.sumsAt[g] as number, item, after - before);
   if (context.keywords.linear) context.keywords.applyChange(row.f64, row.accumulatorsAt, item, before, after);
 }
 
@@ -21,7 +22,8 @@ export function recompute(user: UserRow, context: FoldContext): void {
   context.pools.forEach((pool, g) => {
     const at = row.sumsAt[g] as number;
     row.f64.fill(0, at, at + pool.dims);
-    for (let i = 0; i < row.entryCount; i++) if (user.effective[i] !== 0) pool.add(row.f64, at, row.entryItem(i), user.effective[i] as number);
+    for (let i = 0; i < row.entryCount; i++)
+      if (user.effective[i] !== 0) pool.add(row.f64, at, row.entryItem(i), user.effective[i] as number);
   });
   accumulate(user, context);
   user.stale = false;

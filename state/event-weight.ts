@@ -7,7 +7,8 @@ import { type FoldSettings, WEIGHT_ONE } from "../schemas/catalogue.js";
 export const MAX_ENTRY_WEIGHT = 2 ** 27;
 
 /** |weight| cut at MAX_ENTRY_WEIGHT. */
-export const clampWeight = (weight: number): number => (weight > MAX_ENTRY_WEIGHT ? MAX_ENTRY_WEIGHT : weight < -MAX_ENTRY_WEIGHT ? -MAX_ENTRY_WEIGHT : weight);
+export const clampWeight = (weight: number): number =>
+  weight > MAX_ENTRY_WEIGHT ? MAX_ENTRY_WEIGHT : weight < -MAX_ENTRY_WEIGHT ? -MAX_ENTRY_WEIGHT : weight;
 
 const MANTISSA_ONE = 2 ** 25;
 const FRACTION_BITS = 12;

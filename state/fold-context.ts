@@ -27,7 +27,10 @@ export class FoldContext {
     this.weights = new EventWeights(settings);
     this.keywords = new KeywordModel(catalogue, items);
     this.pools = generations.map((ref) => new PooledSpace(ref, itemVectors(ref), items));
-    this.layout = { generations: generations.map(({ generation, dims }) => ({ generation, dims })), ringCapacity: settings.idempotencyRing };
+    this.layout = {
+      generations: generations.map(({ generation, dims }) => ({ generation, dims })),
+      ringCapacity: settings.idempotencyRing,
+    };
     this.profileItems = settings.profileItems;
   }
 }

@@ -7,7 +7,7 @@ import { blankRow, eraseUser, foldEvent, migrateRow } from "./fold.js";
 import type { FoldContext } from "./fold-context.js";
 import type { ItemDeltas } from "./item-counts.js";
 import { bandKey, changeKey, itemKey, tombstoneKey } from "./keys.js";
-import { HashSum, RowHasher } from "./state-hash.js";
+import { type HashSum, RowHasher } from "./state-hash.js";
 import { UserRow } from "./user-row.js";
 import type { WriteArena } from "./write-arena.js";
 
@@ -93,7 +93,14 @@ export class RecordFolder {
     tip.offset = Math.max(tip.offset, batch.endOffset);
     for (const user of touched) if (user.exists) this.#finish(user);
     const itemChanges = this.deltas.drain();
-    return { touched, writes: this.#writes(touched, itemChanges, arena), itemChanges, folded: counts.folded, duplicates: counts.duplicate, erased: counts.erased };
+    return {
+      touched,
+      writes: this.#writes(touched, itemChanges, arena),
+      itemChanges,
+      folded: counts.folded,
+      duplicates: counts.duplicate,
+      erased: counts.erased,
+    };
   }
 
   #active(): FoldContext {
@@ -182,8 +189,14 @@ export class RecordFolder {
     }
     const { tip } = this;
     const items = tip.contexts.length === 0 ? undefined : this.#active().items;
-    for (; items !== undefined && tip.items < items.size; tip.items++) writes.push({ type: "put", key: itemKey(tip.items), value: Buffer.from(items.id(tip.items), "utf8") });
-    if (rows.length > 0) writes.push({ type: "put", key: changeKey(tip.offset, tip.commit), value: encodeChanges({ users: rows.map((row) => row.user), items: itemChanges }) });
+    for (; items !== undefined && tip.items < items.size; tip.items++)
+      writes.push({ type: "put", key: itemKey(tip.items), value: Buffer.from(items.id(tip.items), "utf8") });
+    if (rows.length > 0)
+      writes.push({
+        type: "put",
+        key: changeKey(tip.offset, tip.commit),
+        value: encodeChanges({ users: rows.map((row) => row.user), items: itemChanges }),
+      });
     return writes;
   }
 }

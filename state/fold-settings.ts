@@ -43,7 +43,8 @@ export const DEFAULT_FOLD_NUMBERS: FoldNumbers = {
   keywords: { weights: {}, top: { tags: 5, creators: 5, items: 0 } },
 };
 
-const scaled = (numbers: Readonly<Record<string, number>>): Record<string, number> => Object.fromEntries(Object.entries(numbers).map(([name, weight]) => [name, Math.round(weight * WEIGHT_ONE)]));
+const scaled = (numbers: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(numbers).map(([name, weight]) => [name, Math.round(weight * WEIGHT_ONE)]));
 
 /** The settings of a catalogue, in integers. What is not given is the default. @throws KindredError CONFIG_INVALID */
 export function foldSettings(numbers: Partial<FoldNumbers> = {}): FoldSettings {
@@ -53,7 +54,10 @@ export function foldSettings(numbers: Partial<FoldNumbers> = {}): FoldSettings {
   return checkFoldSettings({
     actions: scaled(all.actions),
     values,
-    decay: { gridMs: Math.round(all.gridDays * DAY_MS), stepFactor: all.halfLifeDays === null ? FACTOR_ONE : Math.round(FACTOR_ONE * 2 ** (-all.gridDays / all.halfLifeDays)) },
+    decay: {
+      gridMs: Math.round(all.gridDays * DAY_MS),
+      stepFactor: all.halfLifeDays === null ? FACTOR_ONE : Math.round(FACTOR_ONE * 2 ** (-all.gridDays / all.halfLifeDays)),
+    },
     profileItems: all.profileItems,
     idempotencyRing: all.idempotencyRing,
     keywords: { weights: scaled(all.keywords.weights as Record<string, number>), top: all.keywords.top },
@@ -63,19 +67,31 @@ export function foldSettings(numbers: Partial<FoldNumbers> = {}): FoldSettings {
 /** The settings if every number is an integer in its documented range. @throws KindredError CONFIG_INVALID naming the key, the value and what is allowed */
 export function checkFoldSettings(settings: FoldSettings): FoldSettings {
   const integer = (key: string, value: number, low: number, high: number): void => {
-    if (!Number.isInteger(value) || value < low || value > high) throw new KindredError("CONFIG_INVALID", `${key} is ${value}; allowed is an integer from ${low} to ${high}`, `fold.${key}`);
+    if (!Number.isInteger(value) || value < low || value > high)
+      throw new KindredError("CONFIG_INVALID", `${key} is ${value}; allowed is an integer from ${low} to ${high}`, `fold.${key}`);
   };
   for (const [action, weight] of Object.entries(settings.actions)) integer(`actions.${action}`, weight, -MAX_WEIGHT, MAX_WEIGHT);
   for (const [action, { unit, maxScale }] of Object.entries(settings.values)) {
-    if (!(unit > 0 && Number.isFinite(unit))) throw new KindredError("CONFIG_INVALID", `values.${action}.unit is ${unit}; allowed is a number above 0`, `fold.values.${action}.unit`);
+    if (!(unit > 0 && Number.isFinite(unit)))
+      throw new KindredError(
+        "CONFIG_INVALID",
+        `values.${action}.unit is ${unit}; allowed is a number above 0`,
+        `fold.values.${action}.unit`,
+      );
     if (!(maxScale >= 1 && maxScale <= MAX_VALUE_SCALE))
-      throw new KindredError("CONFIG_INVALID", `values.${action}.maxScale is ${maxScale}; allowed is 1 to ${MAX_VALUE_SCALE}`, `fold.values.${action}.maxScale`);
+      throw new KindredError(
+        "CONFIG_INVALID",
+        `values.${action}.maxScale is ${maxScale}; allowed is 1 to ${MAX_VALUE_SCALE}`,
+        `fold.values.${action}.maxScale`,
+      );
   }
   integer("decay.gridMs", settings.decay.gridMs, MIN_GRID_MS, Number.MAX_SAFE_INTEGER);
   integer("decay.stepFactor", settings.decay.stepFactor, 0, FACTOR_ONE);
   integer("profileItems", settings.profileItems, 8, MAX_PROFILE_ITEMS);
   integer("idempotencyRing", settings.idempotencyRing, 0, MAX_RING);
-  for (const [kind, weight] of Object.entries(settings.keywords.weights)) integer(`keywords.weights.${kind}`, weight as number, 0, MAX_WEIGHT);
-  for (const kind of ["tags", "creators", "items"] as const) integer(`keywords.top.${kind}`, settings.keywords.top[kind], 0, MAX_PROFILE_ITEMS);
+  for (const [kind, weight] of Object.entries(settings.keywords.weights))
+    integer(`keywords.weights.${kind}`, weight as number, 0, MAX_WEIGHT);
+  for (const kind of ["tags", "creators", "items"] as const)
+    integer(`keywords.top.${kind}`, settings.keywords.top[kind], 0, MAX_PROFILE_ITEMS);
   return settings;
 }

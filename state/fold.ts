@@ -89,7 +89,9 @@ function addToProfile(user: UserRow, item: number, weight: number, ts: EpochMs, 
     const before = user.effective[at] as number;
     const entryTs = row.entryTs(at);
     const gap = landmark - decay.landmark(entryTs);
-    const sum = clampWeight(gap >= 0 ? decay.weightAfter(row.entryWeight(at), gap) + weight : row.entryWeight(at) + decay.weightAfter(weight, -gap));
+    const sum = clampWeight(
+      gap >= 0 ? decay.weightAfter(row.entryWeight(at), gap) + weight : row.entryWeight(at) + decay.weightAfter(weight, -gap),
+    );
     const newest = Math.max(ts, entryTs);
     const after = decay.weightAfter(sum, row.landmark - decay.landmark(newest));
     user.update(at, sum, newest, after, items);

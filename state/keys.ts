@@ -44,7 +44,8 @@ function numberKey(prefix: number, number: number): Buffer {
 }
 
 export const rowKey = (user: UserId): Buffer => textKey(PREFIX.row, user);
-export const userOfRowKey = (key: Uint8Array): UserId => Buffer.from(key.buffer, key.byteOffset + 1, key.length - 1).toString("utf8") as UserId;
+export const userOfRowKey = (key: Uint8Array): UserId =>
+  Buffer.from(key.buffer, key.byteOffset + 1, key.length - 1).toString("utf8") as UserId;
 export const isRowKey = (key: Uint8Array): boolean => key[0] === PREFIX.row;
 /** Rows of users after `user` in byte order; "" = all. */
 export const rowsAfter = (user: string): KeyRange => ({ gt: textKey(PREFIX.row, user), lt: Uint8Array.of(PREFIX.row + 1) });
@@ -53,7 +54,8 @@ export const itemKey = (ordinal: number): Buffer => numberKey(PREFIX.item, ordin
 export const countsKey = (chunk: number): Buffer => numberKey(PREFIX.counts, chunk);
 export const numberOfKey = (key: Uint8Array): number => new DataView(key.buffer, key.byteOffset).getUint32(1);
 
-export const tombstoneKey = (user: UserId): Buffer => Buffer.from([PREFIX.tombstone, ...Buffer.from(hash("sha256", user, "hex").slice(0, 32), "hex")]);
+export const tombstoneKey = (user: UserId): Buffer =>
+  Buffer.from([PREFIX.tombstone, ...Buffer.from(hash("sha256", user, "hex").slice(0, 32), "hex")]);
 
 /** @param block 0..3, `bits` 16 of the fingerprint, `row` the user's row key */
 export function bandKey(block: number, bits: number, row: Buffer, arena: WriteArena): Buffer {

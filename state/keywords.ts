@@ -29,7 +29,9 @@ export function usedKinds(settings: FoldSettings, items: ReadonlyMap<ItemId, Cat
   const weights = settings.keywords.weights;
   const configured = KINDS.filter((kind) => weights[kind] !== undefined);
   const kinds = configured.length > 0 ? configured : [knownKind(items)];
-  return kinds.map((kind) => ({ kind, weight: weights[kind] ?? WEIGHT_ONE, top: settings.keywords.top[kind] })).filter((used) => used.weight !== 0);
+  return kinds
+    .map((kind) => ({ kind, weight: weights[kind] ?? WEIGHT_ONE, top: settings.keywords.top[kind] }))
+    .filter((used) => used.weight !== 0);
 }
 
 function knownKind(items: ReadonlyMap<ItemId, CatalogueItem>): KeywordKind {
@@ -42,7 +44,8 @@ function knownKind(items: ReadonlyMap<ItemId, CatalogueItem>): KeywordKind {
 }
 
 /** What an effective weight adds for each of its item's keywords of a kind, cut towards zero. <= 2^27 x 2^6 */
-const share = (effective: number, kindWeight: number): number => (kindWeight === WEIGHT_ONE ? effective : Math.trunc((effective * kindWeight) / WEIGHT_ONE) + 0);
+const share = (effective: number, kindWeight: number): number =>
+  kindWeight === WEIGHT_ONE ? effective : Math.trunc((effective * kindWeight) / WEIGHT_ONE) + 0;
 
 /**
  * Accumulators of one catalogue: the sum over a user's selected keywords of (total of the keyword over the profile) x (+1 or
@@ -63,7 +66,15 @@ export class KeywordModel {
     this.kinds = usedKinds(catalogue.settings, catalogue.items);
     this.linear = this.kinds.every((used) => used.top === 0);
     this.#tables = this.kinds.map(({ kind }) => new KeywordTable(kind, catalogue.items, items));
-    this.#signs = this.#tables.map((table) => new OrdinalCache<Int8Array>((n) => new Int8Array(n), FINGERPRINT_BITS, SIGN_CACHE_BYTES, (ordinal, values, at) => fillSigns(table, ordinal, values, at)));
+    this.#signs = this.#tables.map(
+      (table) =>
+        new OrdinalCache<Int8Array>(
+          (n) => new Int8Array(n),
+          FINGERPRINT_BITS,
+          SIGN_CACHE_BYTES,
+          (ordinal, values, at) => fillSigns(table, ordinal, values, at),
+        ),
+    );
   }
 
   /** An item's effective weight in a profile changed from `before` to `after` (0 = not there). Only while `linear`. */
@@ -79,7 +90,8 @@ export class KeywordModel {
         for (let i = 0; i < user.row.entryCount; i++) this.#addLinear(k, f64, at, user.row.entryItem(i), 0, user.effective[i] as number);
       } else {
         const table = this.#tables[k] as KeywordTable;
-        for (const number of this.#strongest(k, user, top)) addKeyword(f64, at, table.hi[number] as number, table.lo[number] as number, this.#totals[number] as number);
+        for (const number of this.#strongest(k, user, top))
+          addKeyword(f64, at, table.hi[number] as number, table.lo[number] as number, this.#totals[number] as number);
       }
     }
   }
@@ -87,7 +99,11 @@ export class KeywordModel {
   /** The keywords that make up the user's fingerprint, strongest first, at most `limit` of each kind. */
   keywords(user: UserRow, limit: number): KeywordTotal[] {
     const all = this.kinds.flatMap(({ kind, top }, k) =>
-      this.#strongest(k, user, top === 0 ? limit : Math.min(top, limit)).map((number) => ({ kind, keyword: (this.#tables[k] as KeywordTable).labels[number] as string, weight: this.#totals[number] as number })),
+      this.#strongest(k, user, top === 0 ? limit : Math.min(top, limit)).map((number) => ({
+        kind,
+        keyword: (this.#tables[k] as KeywordTable).labels[number] as string,
+        weight: this.#totals[number] as number,
+      })),
     );
     return all.sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight) || (a.keyword < b.keyword ? -1 : a.keyword > b.keyword ? 1 : 0));
   }

@@ -25,7 +25,8 @@ export async function openPartition(options: PartitionStateOptions): Promise<Ope
   const meta = stored === undefined ? EMPTY_META : decodeMeta(stored, where);
   const items = new ItemTable();
   for await (const [, value] of options.store.iterate(ITEMS)) items.ordinal(Buffer.from(value).toString("utf8") as ItemId);
-  if (items.size !== meta.items) throw new KindredError("STATE_CORRUPT", `${items.size} items are stored where the meta says ${meta.items}`, where);
+  if (items.size !== meta.items)
+    throw new KindredError("STATE_CORRUPT", `${items.size} items are stored where the meta says ${meta.items}`, where);
   const makeContext: MakeContext = async (number, activation) => {
     const catalogue = await options.catalogues.get(number);
     if (catalogue === undefined) throw new KindredError("UNKNOWN_CATALOGUE", `catalogue ${number} is not stored`, where);
@@ -40,6 +41,7 @@ async function loadCounts(options: PartitionStateOptions): Promise<{ counts: Ite
   const counts = new ItemCounts();
   let head = { commit: 0, changesFrom: 0 };
   for await (const [key, value] of options.store.iterate(COUNTS)) head = counts.load(key, value) ?? head;
-  for await (const [key, value] of options.store.iterate(CHANGES)) if (commitOfChangeKey(key) > head.commit) counts.apply(decodeChanges(value).items);
+  for await (const [key, value] of options.store.iterate(CHANGES))
+    if (commitOfChangeKey(key) > head.commit) counts.apply(decodeChanges(value).items);
   return { counts, changesFrom: head.changesFrom };
 }

@@ -22,7 +22,17 @@ export interface PartitionMeta {
   readonly commit: number;
 }
 
-export const EMPTY_META: PartitionMeta = { offset: 0, eventTime: 0, activations: [], migratedTo: null, hash: "0".repeat(32), rows: 0, tombstones: 0, items: 0, commit: 0 };
+export const EMPTY_META: PartitionMeta = {
+  offset: 0,
+  eventTime: 0,
+  activations: [],
+  migratedTo: null,
+  hash: "0".repeat(32),
+  rows: 0,
+  tombstones: 0,
+  items: 0,
+  commit: 0,
+};
 
 export const encodeMeta = (meta: PartitionMeta): Uint8Array => Buffer.from(JSON.stringify({ version: META_VERSION, ...meta }));
 
@@ -34,7 +44,13 @@ export function decodeMeta(value: Uint8Array, where?: string): PartitionMeta {
   } catch (error) {
     throw new KindredError("STATE_CORRUPT", "the partition's meta is not readable", where, { cause: error });
   }
-  if (meta.version > META_VERSION) throw new KindredError("DIRECTORY_NEWER", `the state has version ${meta.version}, this version of kindred reads up to ${META_VERSION}`, where);
-  if (!Number.isSafeInteger(meta.offset) || !/^[0-9a-f]{32}$/.test(meta.hash) || !Array.isArray(meta.activations)) throw new KindredError("STATE_CORRUPT", "the partition's meta is damaged", where);
+  if (meta.version > META_VERSION)
+    throw new KindredError(
+      "DIRECTORY_NEWER",
+      `the state has version ${meta.version}, this version of kindred reads up to ${META_VERSION}`,
+      where,
+    );
+  if (!Number.isSafeInteger(meta.offset) || !/^[0-9a-f]{32}$/.test(meta.hash) || !Array.isArray(meta.activations))
+    throw new KindredError("STATE_CORRUPT", "the partition's meta is damaged", where);
   return meta;
 }

@@ -56,13 +56,16 @@ export class PartitionReader {
 
   async *changedSince(offset: Offset, batchRows: number): AsyncGenerator<PublishedRows> {
     const users = new Set<UserId>();
-    for await (const [, value] of this.parts.store.iterate(changesFrom(offset))) for (const user of decodeChanges(value).users) users.add(user);
+    for await (const [, value] of this.parts.store.iterate(changesFrom(offset)))
+      for (const user of decodeChanges(value).users) users.add(user);
     const ids = [...users];
     for (let from = 0; from < ids.length; from += batchRows) {
       const some = ids.slice(from, from + batchRows);
       const values = await this.parts.store.getMany(some.map(rowKey));
       const gone = some.filter((_, i) => values[i] === undefined);
-      const rows = some.flatMap((user, i) => (values[i] === undefined ? [] : [this.#asActive(readRow(user, values[i] as Uint8Array, this.parts.tip.contexts))]));
+      const rows = some.flatMap((user, i) =>
+        values[i] === undefined ? [] : [this.#asActive(readRow(user, values[i] as Uint8Array, this.parts.tip.contexts))],
+      );
       yield publishRows(rows, this.#active(), gone);
     }
   }
@@ -93,7 +96,11 @@ export class PartitionReader {
       offset: row.offset as Offset,
       catalogue: row.catalogue as CatalogueNumber,
       totalWeight: row.totalWeight / WEIGHT_ONE,
-      items: Array.from({ length: row.entryCount }, (_, i) => ({ item: context.items.id(row.entryItem(i)), weight: (user.effective[i] as number) / WEIGHT_ONE, ts: row.entryTs(i) })),
+      items: Array.from({ length: row.entryCount }, (_, i) => ({
+        item: context.items.id(row.entryItem(i)),
+        weight: (user.effective[i] as number) / WEIGHT_ONE,
+        ts: row.entryTs(i),
+      })),
       keywords: context.keywords.keywords(user, SHOWN_KEYWORDS).map(({ keyword, weight }) => ({ keyword, weight: weight / WEIGHT_ONE })),
       accumulators: Array.from(row.f64.subarray(row.accumulatorsAt, row.accumulatorsAt + FINGERPRINT_BITS)),
     };

@@ -8,7 +8,7 @@ import type { FoldedBatch } from "../schemas/ports/folded-batch.js";
 import type { KeyValueStore, StoreWrite } from "../schemas/ports/key-value-store.js";
 import type { FoldContext } from "./fold-context.js";
 import { type FoldTip, RecordFolder } from "./fold-records.js";
-import { ItemCounts, ItemDeltas } from "./item-counts.js";
+import { type ItemCounts, ItemDeltas } from "./item-counts.js";
 import { changesBefore, META_KEY } from "./keys.js";
 import { openPartition } from "./open-partition.js";
 import { encodeMeta, type PartitionMeta } from "./partition-meta.js";
@@ -87,7 +87,13 @@ export class PartitionState {
     this.#cache = new RowCache(options.cacheRows ?? 20_000);
     this.#folder = new RecordFolder(this.#tip, new ItemDeltas());
     const makeContext = opened.makeContext;
-    this.#preparer = new BatchPreparer({ store: options.store, tip: this.#tip, cache: this.#cache, makeContext, migrateRows: options.migrateRows ?? 256 });
+    this.#preparer = new BatchPreparer({
+      store: options.store,
+      tip: this.#tip,
+      cache: this.#cache,
+      makeContext,
+      migrateRows: options.migrateRows ?? 256,
+    });
     this.#reader = new PartitionReader({ store: options.store, partition: options.partition, tip: this.#tip, cache: this.#cache });
   }
 
@@ -167,14 +173,21 @@ export class PartitionState {
   /** As of the last commit. */
   summary(): StateSummary {
     const { hash, rows, offset } = this.#committed;
-    return { hash, rows, position: new Map([[this.partition, offset as Offset]]), catalogue: this.#committed.activations.at(-1)?.catalogue ?? 0, migrating: this.#committed.migratedTo !== null };
+    return {
+      hash,
+      rows,
+      position: new Map([[this.partition, offset as Offset]]),
+      catalogue: this.#committed.activations.at(-1)?.catalogue ?? 0,
+      migrating: this.#committed.migratedTo !== null,
+    };
   }
 
   /** Counts of every item of this partition, as of the last commit. */
   *itemCounts(): Iterable<ItemCount> {
     const items = this.#active()?.items;
     if (items === undefined) return;
-    for (let ordinal = 0; ordinal < this.#committed.items; ordinal++) yield { item: items.id(ordinal), users: this.#counts.users(ordinal), events: this.#counts.events(ordinal) };
+    for (let ordinal = 0; ordinal < this.#committed.items; ordinal++)
+      yield { item: items.id(ordinal), users: this.#counts.users(ordinal), events: this.#counts.events(ordinal) };
   }
 
   /**
@@ -241,13 +254,21 @@ export class PartitionState {
       ...publishRows(result.touched, this.#active()),
       counts: { folded: result.folded, duplicates: result.duplicates, erased: result.erased, skipped },
     };
-    this.#pending.push({ batch, writes: [...result.writes, { type: "put", key: META_KEY, value: encodeMeta(meta) }], meta, touched: result.touched, itemChanges: result.itemChanges, arena });
+    this.#pending.push({
+      batch,
+      writes: [...result.writes, { type: "put", key: META_KEY, value: encodeMeta(meta) }],
+      meta,
+      touched: result.touched,
+      itemChanges: result.itemChanges,
+      arena,
+    });
     return batch;
   }
 
   async #write(pending: PendingCommit): Promise<void> {
     this.#check();
-    if (this.#pending[0] !== pending) throw new KindredError("INVALID_ARGUMENT", "micro-batches are committed in the order they were folded");
+    if (this.#pending[0] !== pending)
+      throw new KindredError("INVALID_ARGUMENT", "micro-batches are committed in the order they were folded");
     try {
       await this.#options.store.batch(pending.writes, { sync: this.#options.syncCommits ?? false });
     } catch (error) {
@@ -263,6 +284,11 @@ export class PartitionState {
 
   #check(): void {
     if (this.#failure !== undefined)
-      throw new KindredError("STORAGE_FAILED", "an earlier batch could not be written; the state has to be opened again", `partition ${this.partition}`, { cause: this.#failure });
+      throw new KindredError(
+        "STORAGE_FAILED",
+        "an earlier batch could not be written; the state has to be opened again",
+        `partition ${this.partition}`,
+        { cause: this.#failure },
+      );
   }
 }

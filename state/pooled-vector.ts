@@ -18,11 +18,16 @@ export class PooledSpace {
   constructor(ref: GenerationRef, source: ItemVectors, items: ItemTable) {
     this.generation = ref.generation;
     this.dims = ref.dims;
-    this.#vectors = new OrdinalCache<Int16Array>((n) => new Int16Array(n), ref.dims, VECTOR_CACHE_BYTES, (ordinal, values, at) => {
-      const vector = source.vector(items.id(ordinal));
-      if (vector !== undefined) values.set(vector, at);
-      return vector !== undefined;
-    });
+    this.#vectors = new OrdinalCache<Int16Array>(
+      (n) => new Int16Array(n),
+      ref.dims,
+      VECTOR_CACHE_BYTES,
+      (ordinal, values, at) => {
+        const vector = source.vector(items.id(ordinal));
+        if (vector !== undefined) values.set(vector, at);
+        return vector !== undefined;
+      },
+    );
   }
 
   /** Adds `change` x the item's vector to the sums f64[at .. at + dims - 1]; nothing where the model has no vector for it. */

@@ -14,7 +14,8 @@ import { UserRow } from "./user-row.js";
 export function readRow(user: UserId, bytes: Uint8Array, contexts: readonly FoldContext[]): UserRow {
   const row = UserRow.stored(user, Row.decode(bytes, `user ${user}`));
   const context = contexts.find(({ activation }) => activation === row.row.activation);
-  if (context === undefined) throw new KindredError("STATE_CORRUPT", `a row is of activation ${row.row.activation}, which is not known`, `user ${user}`);
+  if (context === undefined)
+    throw new KindredError("STATE_CORRUPT", `a row is of activation ${row.row.activation}, which is not known`, `user ${user}`);
   row.refresh(context.decay);
   return row;
 }
@@ -33,12 +34,22 @@ export class BatchPreparer {
 
   async prepare(all: readonly PositionedRecord[], endOffset: number): Promise<PreparedBatch> {
     const { tip, cache } = this.parts;
-    const records = all.length > 0 && (all[0] as PositionedRecord).offset > tip.offset ? all : all.filter(({ offset }) => offset > tip.offset);
+    const records =
+      all.length > 0 && (all[0] as PositionedRecord).offset > tip.offset ? all : all.filter(({ offset }) => offset > tip.offset);
     const activations = await this.#activations(records);
     const users = new Map<UserId, UserRow>();
     const tombstones = await this.#fetch(records, users);
     const migration = tip.migratedTo === null ? undefined : await this.#migration(tip.migratedTo, users);
-    return { records, endOffset, skipped: all.length - records.length, users, tombstones, activations, migration, pinned: activations.length > 0 ? cache.pinned() : [] };
+    return {
+      records,
+      endOffset,
+      skipped: all.length - records.length,
+      users,
+      tombstones,
+      activations,
+      migration,
+      pinned: activations.length > 0 ? cache.pinned() : [],
+    };
   }
 
   async #activations(records: readonly PositionedRecord[]): Promise<(FoldContext | undefined)[]> {

@@ -15,13 +15,18 @@ export function publishRows(users: readonly UserRow[], context: FoldContext | un
   if (context === undefined) return { rows: [], erased, vectors: [] };
   const vectors = context.pools.map((pool, g) => {
     const values = new Float32Array(live.length * pool.dims);
-    live.forEach((user, i) => pool.writeMean(user.row.f64, user.row.sumsAt[g] as number, user.row.totalWeight, values, i * pool.dims));
+    for (const [i, user] of live.entries())
+      pool.writeMean(user.row.f64, user.row.sumsAt[g] as number, user.row.totalWeight, values, i * pool.dims);
     return { generation: pool.generation, dims: pool.dims, values };
   });
   // One block for all weights: a buffer a row would cost more than what is written into it.
   const weights = new Float32Array(live.reduce((sum, user) => sum + user.row.entryCount, 0));
   let used = 0;
-  const rows = live.map((user) => publishRow(user, context, weights.subarray(used, (used += user.row.entryCount))));
+  const rows = live.map((user) => {
+    const from = used;
+    used += user.row.entryCount;
+    return publishRow(user, context, weights.subarray(from, used));
+  });
   return { rows, erased, vectors };
 }
 

@@ -44,12 +44,16 @@ export async function openRocksStore(directory: string, options: RocksStoreOptio
 }
 
 function openError(error: Error, directory: string, corrupt: ErrorCode): KindredError {
-  if (/lock/i.test(error.message)) return new KindredError("DIRECTORY_IN_USE", `${directory} is in use by another process`, directory, { cause: error });
+  if (/lock/i.test(error.message))
+    return new KindredError("DIRECTORY_IN_USE", `${directory} is in use by another process`, directory, { cause: error });
   const damaged = /^(Corruption|Invalid argument|Not implemented)|No such file/i.test(error.message);
-  return new KindredError(damaged ? corrupt : "STORAGE_FAILED", `${directory} could not be opened: ${error.message}`, directory, { cause: error });
+  return new KindredError(damaged ? corrupt : "STORAGE_FAILED", `${directory} could not be opened: ${error.message}`, directory, {
+    cause: error,
+  });
 }
 
-const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 function nativeRange(range: KeyRange): RocksRange {
   const { gt, gte, lt, lte, reverse, limit } = ownedRange(range);
@@ -85,7 +89,11 @@ class RocksStore implements KeyValueStore {
     }
     const version = Buffer.from(stored).readUInt32LE(0);
     if (version > ours)
-      throw new KindredError("DIRECTORY_NEWER", `${this.directory} has format ${version}, this version of kindred reads up to ${ours}`, this.directory);
+      throw new KindredError(
+        "DIRECTORY_NEWER",
+        `${this.directory} has format ${version}, this version of kindred reads up to ${ours}`,
+        this.directory,
+      );
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
@@ -106,7 +114,9 @@ class RocksStore implements KeyValueStore {
 
   iterate(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
     // Made here and not in the generator, whose body would only run at the first pull: the view is as of the call.
-    const iterator = this.#guard(() => this.#db.iterator({ ...nativeRange(range), highWaterMark: 256 << 10, keyAsBuffer: true, valueAsBuffer: true }));
+    const iterator = this.#guard(() =>
+      this.#db.iterator({ ...nativeRange(range), highWaterMark: 256 << 10, keyAsBuffer: true, valueAsBuffer: true }),
+    );
     return this.#pairs(iterator);
   }
 
@@ -143,7 +153,10 @@ class RocksStore implements KeyValueStore {
     return new Promise((resolve, reject) => {
       const pairs: [Uint8Array, Uint8Array][] = [];
       const pull = (): void => {
-        if (this.#closing !== undefined) return reject(this.#failure(new Error("closed while it was read")));
+        if (this.#closing !== undefined) {
+          reject(this.#failure(new Error("closed while it was read")));
+          return;
+        }
         iterator.next((error, key, value) => {
           if (error) return reject(this.#failure(error));
           if (key === undefined || value === undefined) return resolve({ pairs, ended: true });
@@ -170,7 +183,9 @@ class RocksStore implements KeyValueStore {
 
   async #batch(writes: readonly StoreWrite[], sync: boolean): Promise<void> {
     const native = writes.map((write) =>
-      write.type === "put" ? { type: write.type, key: asBuffer(write.key), value: asBuffer(write.value) } : { type: write.type, key: asBuffer(write.key) },
+      write.type === "put"
+        ? { type: write.type, key: asBuffer(write.key), value: asBuffer(write.value) }
+        : { type: write.type, key: asBuffer(write.key) },
     );
     await this.#call<void>((done) => this.#db.batch(native, { sync }, done));
   }

@@ -31,7 +31,11 @@ declare module "rocksdb" {
     open(options: RocksOpenOptions, callback: Done): void;
     close(callback: Done): void;
     get(key: Buffer, options: { asBuffer: true }, callback: (error: Error | null | undefined, value?: Buffer) => void): void;
-    getMany(keys: Buffer[], options: { asBuffer: true }, callback: (error: Error | null | undefined, values?: (Buffer | undefined)[]) => void): void;
+    getMany(
+      keys: Buffer[],
+      options: { asBuffer: true },
+      callback: (error: Error | null | undefined, values?: (Buffer | undefined)[]) => void,
+    ): void;
     batch(writes: { type: "put" | "del"; key: Buffer; value?: Buffer }[], options: { sync: boolean }, callback: Done): void;
     iterator(options: RocksRange & { highWaterMark?: number; keyAsBuffer: true; valueAsBuffer: true }): RocksIterator;
     clear(range: RocksRange, callback: Done): void;

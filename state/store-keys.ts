@@ -6,7 +6,8 @@ export const FIRST_KEY: Uint8Array = Uint8Array.of(1);
 
 /** @throws KindredError INVALID_ARGUMENT when the key is empty or begins with the byte 0x00 */
 export function checkKey(key: Uint8Array): void {
-  if (key.length === 0 || key[0] === 0) throw new KindredError("INVALID_ARGUMENT", "a key has at least one byte and does not begin with 0x00");
+  if (key.length === 0 || key[0] === 0)
+    throw new KindredError("INVALID_ARGUMENT", "a key has at least one byte and does not begin with 0x00");
 }
 
 /** The range without the store's own keys. */

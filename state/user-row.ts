@@ -37,7 +37,8 @@ export class UserRow {
     const stored = new UserRow(user, row);
     stored.summed = true;
     stored.tombstone = row.erasureEpoch > 0;
-    if (row.hasFingerprint) stored.bands.splice(0, 4, row.fingerprintLo & 0xffff, row.fingerprintLo >>> 16, row.fingerprintHi & 0xffff, row.fingerprintHi >>> 16);
+    if (row.hasFingerprint)
+      stored.bands.splice(0, 4, row.fingerprintLo & 0xffff, row.fingerprintLo >>> 16, row.fingerprintHi & 0xffff, row.fingerprintHi >>> 16);
     return stored;
   }
 
@@ -51,7 +52,8 @@ export class UserRow {
     const row = this.row;
     const count = row.entryCount;
     if (count > this.effective.length) this.effective = new Int32Array(count);
-    for (let i = 0; i < count; i++) this.effective[i] = decay.weightAfter(row.entryWeight(i), row.landmark - decay.landmark(row.entryTs(i)));
+    for (let i = 0; i < count; i++)
+      this.effective[i] = decay.weightAfter(row.entryWeight(i), row.landmark - decay.landmark(row.entryTs(i)));
   }
 
   /** Restores the order after `refresh`: by insertion, since landmarks hardly change the order. */
@@ -73,7 +75,8 @@ export class UserRow {
     this.effective[at] = effective;
     const id = items.id(item);
     if (at > 0 && this.#precedes(effective, id, at - 1, items)) this.#move(at, this.#place(effective, id, 0, at - 1, items));
-    else if (at + 1 < row.entryCount && !this.#precedes(effective, id, at + 1, items)) this.#move(at, this.#place(effective, id, at + 1, row.entryCount, items) - 1);
+    else if (at + 1 < row.entryCount && !this.#precedes(effective, id, at + 1, items))
+      this.#move(at, this.#place(effective, id, at + 1, row.entryCount, items) - 1);
   }
 
   insert(item: number, weight: number, ts: number, effective: number, items: ItemTable): void {
@@ -99,7 +102,8 @@ export class UserRow {
     const last = this.row.entryCount - 1;
     let found = last;
     const least = Math.abs(this.effective[last] as number);
-    for (let i = last - 1; i >= 0 && Math.abs(this.effective[i] as number) === least; i--) if (this.row.entryTs(i) <= this.row.entryTs(found)) found = i;
+    for (let i = last - 1; i >= 0 && Math.abs(this.effective[i] as number) === least; i--)
+      if (this.row.entryTs(i) <= this.row.entryTs(found)) found = i;
     return found;
   }
 

@@ -15,7 +15,11 @@ const MAX_FAULTS = 100;
  * Checks the meta and all rows of one consistent iteration: each row's hash, total weight, accumulators, sums, fingerprint and
  * order must equal what its profile gives, and the hashes must add up to the stored sum.
  */
-export async function verifyRows(pairs: AsyncIterable<readonly [Uint8Array, Uint8Array]>, contexts: readonly FoldContext[], where: string): Promise<VerifyReport> {
+export async function verifyRows(
+  pairs: AsyncIterable<readonly [Uint8Array, Uint8Array]>,
+  contexts: readonly FoldContext[],
+  where: string,
+): Promise<VerifyReport> {
   const hasher = new RowHasher();
   const sum = new HashSum();
   const faults: { user: string; field: string }[] = [];
@@ -62,7 +66,12 @@ function faultsOf(user: UserId, bytes: Uint8Array, contexts: readonly FoldContex
   stored.layout.generations.forEach(({ generation, dims }, g) => {
     if (differ(stored, again.row, stored.sumsAt[g] as number, dims)) faults.push(`sums of generation ${generation}`);
   });
-  if (stored.hasFingerprint !== again.row.hasFingerprint || stored.fingerprintHi !== again.row.fingerprintHi || stored.fingerprintLo !== again.row.fingerprintLo) faults.push("fingerprint");
+  if (
+    stored.hasFingerprint !== again.row.hasFingerprint ||
+    stored.fingerprintHi !== again.row.fingerprintHi ||
+    stored.fingerprintLo !== again.row.fingerprintLo
+  )
+    faults.push("fingerprint");
   for (let word = 0; word < 4; word++) {
     if (stored.u32[stored.hashWord + word] === again.row.u32[again.row.hashWord + word]) continue;
     faults.push("hash");

@@ -26,13 +26,21 @@ describe("RandomIndexing", () => {
     const vectors = Array.from({ length: 40 }, (_, i) => model.vector(`i${i}` as ItemId));
     let largest = 0;
     vectors.forEach((a, i) => {
-      for (const b of vectors.slice(i + 1)) largest = Math.max(largest, Math.abs(a.reduce((sum, value, d) => sum + value * (b[d] as number), 0)) / 1024);
+      for (const b of vectors.slice(i + 1))
+        largest = Math.max(largest, Math.abs(a.reduce((sum, value, d) => sum + value * (b[d] as number), 0)) / 1024);
     });
     // 780 pairs, standard deviation 1/32: five of it.
     expect(largest).toBeLessThan(5 / 32);
   });
 
   it("refuses dimensions and seeds out of range", () => {
-    for (const [dims, seed] of [[4, 1], [2000, 1], [8.5, 1], [8, -1], [8, 2 ** 32]] as const) expect(() => new RandomIndexing(dims, seed)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    for (const [dims, seed] of [
+      [4, 1],
+      [2000, 1],
+      [8.5, 1],
+      [8, -1],
+      [8, 2 ** 32],
+    ] as const)
+      expect(() => new RandomIndexing(dims, seed)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
   });
 });

@@ -11,7 +11,10 @@ const codeOf = (change: Record<string, unknown>): string => {
 
 describe("parseEvent", () => {
   it("normalises a good event: epoch milliseconds, the kind from the id", () => {
-    expect(parseEvent({ ...GOOD, id: "x", value: 3, extra: 1 }, RULES)).toEqual({ ok: true, value: { user: "u", item: "song:1", action: "play", ts: 1714557600000, id: "x", type: "song", value: 3 } });
+    expect(parseEvent({ ...GOOD, id: "x", value: 3, extra: 1 }, RULES)).toEqual({
+      ok: true,
+      value: { user: "u", item: "song:1", action: "play", ts: 1714557600000, id: "x", type: "song", value: 3 },
+    });
   });
 
   it("takes null for an absent optional field", () => {

@@ -9,10 +9,17 @@ describe("parseItemInfo", () => {
     });
   });
 
-  it.each([[null], [[]], [{ item: "" }], [{ item: "1" }], [{ item: "song:1", tags: "a" }], [{ item: "song:1", tags: [""] }], [{ item: "song:1", creators: Array(65).fill("a") }], [{ item: "song:1", title: "x".repeat(513) }], [{ item: "song:1", scene: 3 }]])(
-    "refuses %o",
-    (raw) => {
-      expect(parseItemInfo(raw)).toMatchObject({ ok: false, error: { code: "ITEM_INFO" } });
-    },
-  );
+  it.each([
+    [null],
+    [[]],
+    [{ item: "" }],
+    [{ item: "1" }],
+    [{ item: "song:1", tags: "a" }],
+    [{ item: "song:1", tags: [""] }],
+    [{ item: "song:1", creators: Array(65).fill("a") }],
+    [{ item: "song:1", title: "x".repeat(513) }],
+    [{ item: "song:1", scene: 3 }],
+  ])("refuses %o", (raw) => {
+    expect(parseItemInfo(raw)).toMatchObject({ ok: false, error: { code: "ITEM_INFO" } });
+  });
 });

@@ -20,7 +20,12 @@ function small(): Row {
   row.f64[row.accumulatorsAt] = -1;
   row.f64[row.accumulatorsAt + 63] = 2;
   row.f64.set([8, -8], row.sumsAt[0]);
-  for (const [hi, lo] of [[1, 2], [3, 4], [5, 6]] as const) row.ringAdd(hi, lo);
+  for (const [hi, lo] of [
+    [1, 2],
+    [3, 4],
+    [5, 6],
+  ] as const)
+    row.ringAdd(hi, lo);
   row.insertEntry(0, 9, -1024, 1000);
   row.insertEntry(0, 8, 2048, 2000);
   return row;
@@ -35,17 +40,45 @@ const f64 = (value: number): string => {
 describe("Row", () => {
   it("has this very layout", () => {
     const expected = [
-      "4b010100", "03000000", "05000000", "01000000",
-      f64(20), f64(2 ** 40), f64(77), f64(3072),
-      "04030201", "08070605",
-      "02000000", "02000000", "01000000", "02000000", "01000000", "04000000",
-      f64(1000), "0000000000000000",
-      "01000000", "02000000", "03000000", "04000000",
-      f64(-1), f64(0).repeat(62), f64(2),
-      "07000000", "02000000", f64(8), f64(-8),
-      "05000000", "06000000", "03000000", "04000000",
-      "08000000", "00080000", f64(2000),
-      "09000000", "00fcffff", f64(1000),
+      "4b010100",
+      "03000000",
+      "05000000",
+      "01000000",
+      f64(20),
+      f64(2 ** 40),
+      f64(77),
+      f64(3072),
+      "04030201",
+      "08070605",
+      "02000000",
+      "02000000",
+      "01000000",
+      "02000000",
+      "01000000",
+      "04000000",
+      f64(1000),
+      "0000000000000000",
+      "01000000",
+      "02000000",
+      "03000000",
+      "04000000",
+      f64(-1),
+      f64(0).repeat(62),
+      f64(2),
+      "07000000",
+      "02000000",
+      f64(8),
+      f64(-8),
+      "05000000",
+      "06000000",
+      "03000000",
+      "04000000",
+      "08000000",
+      "00080000",
+      f64(2000),
+      "09000000",
+      "00fcffff",
+      f64(1000),
     ].join("");
     expect(Buffer.from(small().encode()).toString("hex")).toBe(expected);
   });
@@ -61,7 +94,13 @@ describe("Row", () => {
     const row = Row.decode(bytes);
     bytes.fill(0);
     expect(row.encode()).toEqual(small().encode());
-    expect([row.entryItem(0), row.entryWeight(1), row.entryTs(1), row.fingerprintHi, row.hasFingerprint]).toEqual([8, -1024, 1000, 0x01020304, true]);
+    expect([row.entryItem(0), row.entryWeight(1), row.entryTs(1), row.fingerprintHi, row.hasFingerprint]).toEqual([
+      8,
+      -1024,
+      1000,
+      0x01020304,
+      true,
+    ]);
     expect([row.ringHas(1, 2), row.ringHas(3, 4), row.ringHas(5, 6)]).toEqual([false, true, true]);
   });
 
@@ -70,7 +109,13 @@ describe("Row", () => {
     newer[1] = 2;
     expect(() => Row.decode(newer, "user u")).toThrow(expect.objectContaining({ code: "DIRECTORY_NEWER", where: "user u" }));
     const bytes = small().encode();
-    for (const damaged of [bytes.slice(0, 10), bytes.slice(0, -1), new Uint8Array([...bytes, 0]), bytes.map((b, i) => (i === 0 ? 0 : b)), bytes.map((b, i) => (i === 1 ? 0 : b))])
+    for (const damaged of [
+      bytes.slice(0, 10),
+      bytes.slice(0, -1),
+      new Uint8Array([...bytes, 0]),
+      bytes.map((b, i) => (i === 0 ? 0 : b)),
+      bytes.map((b, i) => (i === 1 ? 0 : b)),
+    ])
       expect(() => Row.decode(damaged)).toThrow(expect.objectContaining({ code: "STATE_CORRUPT" }));
   });
 
@@ -117,7 +162,9 @@ describe("Row", () => {
             }
           }
         }
-        expect(Array.from({ length: row.entryCount }, (_, i) => [row.entryItem(i), row.entryWeight(i), row.entryTs(i)])).toEqual(model.map((item) => [item, -item | 0, item * 2]));
+        expect(Array.from({ length: row.entryCount }, (_, i) => [row.entryItem(i), row.entryWeight(i), row.entryTs(i)])).toEqual(
+          model.map((item) => [item, -item | 0, item * 2]),
+        );
         if (model.length > 0) expect(row.findEntry(model.at(-1) as number)).toBe(model.indexOf(model.at(-1) as number));
         expect(row.findEntry(2e6)).toBe(-1);
       }),
@@ -126,7 +173,14 @@ describe("Row", () => {
 
   it("takes its content into another layout, with the newest of its ring", () => {
     const row = small().relaid({ generations: [{ generation: 8, dims: 3 }], ringCapacity: 1 });
-    expect([row.events, row.erasedAt, row.updatedAt, row.entryCount, row.hasFingerprint, row.u32[row.hashWord + 3]]).toEqual([5, 1000, 2 ** 40, 2, true, 4]);
+    expect([row.events, row.erasedAt, row.updatedAt, row.entryCount, row.hasFingerprint, row.u32[row.hashWord + 3]]).toEqual([
+      5,
+      1000,
+      2 ** 40,
+      2,
+      true,
+      4,
+    ]);
     expect([row.ringHas(5, 6), row.ringHas(3, 4), row.f64[row.sumsAt[0] as number]]).toEqual([true, false, 0]);
   });
 

@@ -2,7 +2,14 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { CatalogueNumber, Generation, ItemId } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
-import { buildCatalogue, decodeCatalogue, encodeCatalogue, generationZero, nextCatalogue, sameContent } from "../../state/catalogue-builder.js";
+import {
+  buildCatalogue,
+  decodeCatalogue,
+  encodeCatalogue,
+  generationZero,
+  nextCatalogue,
+  sameContent,
+} from "../../state/catalogue-builder.js";
 import { foldSettings } from "../../state/fold-settings.js";
 
 const info = (item: string, rest: Partial<ItemInfo> = {}): ItemInfo => ({ item: item as ItemId, type: "song", ...rest });
@@ -17,7 +24,9 @@ describe("nextCatalogue", () => {
     const other = nextCatalogue(first, parts([info("a", { tags: ["x"] })]));
     expect(other.number).toBe(2);
     expect(sameContent(first, other)).toBe(false);
-    expect(nextCatalogue(first, { ...parts([]), items: [info("a", { tags: ["x", "y"] })], settings: foldSettings({ halfLifeDays: 30 }) }).number).toBe(2);
+    expect(
+      nextCatalogue(first, { ...parts([]), items: [info("a", { tags: ["x", "y"] })], settings: foldSettings({ halfLifeDays: 30 }) }).number,
+    ).toBe(2);
   });
 
   it("takes the last of several words about one item, also that it has no labels", () => {
@@ -26,8 +35,15 @@ describe("nextCatalogue", () => {
 
   it("refuses too many generations, one twice, and dimensions out of range", () => {
     const generation = (number: number, dims = 8) => ({ ...generationZero(dims), generation: number as Generation });
-    for (const generations of [[0, 1, 2, 3].map((n) => generation(n)), [generation(1), generation(1)], [generation(0, 7)], [generation(0, 1025)]])
-      expect(() => buildCatalogue(1 as CatalogueNumber, { ...parts([]), generations })).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
+    for (const generations of [
+      [0, 1, 2, 3].map((n) => generation(n)),
+      [generation(1), generation(1)],
+      [generation(0, 7)],
+      [generation(0, 1025)],
+    ])
+      expect(() => buildCatalogue(1 as CatalogueNumber, { ...parts([]), generations })).toThrow(
+        expect.objectContaining({ code: "CONFIG_INVALID" }),
+      );
   });
 });
 
@@ -51,7 +67,13 @@ describe("a stored catalogue", () => {
 describe("foldSettings", () => {
   it("turns plain numbers into integers", () => {
     const settings = foldSettings({ actions: { play: 0.5, skip: -1 }, halfLifeDays: 7 });
-    expect(settings).toMatchObject({ actions: { play: 512, skip: -1024 }, decay: { gridMs: 604_800_000, stepFactor: 2 ** 31 }, values: { play: { unit: 30, maxScale: 16 } }, profileItems: 128, idempotencyRing: 32 });
+    expect(settings).toMatchObject({
+      actions: { play: 512, skip: -1024 },
+      decay: { gridMs: 604_800_000, stepFactor: 2 ** 31 },
+      values: { play: { unit: 30, maxScale: 16 } },
+      profileItems: 128,
+      idempotencyRing: 32,
+    });
     expect(settings.values).not.toHaveProperty("gift");
     expect(foldSettings({ halfLifeDays: null }).decay.stepFactor).toBe(2 ** 32);
   });

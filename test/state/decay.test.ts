@@ -14,7 +14,8 @@ describe("Decay", () => {
     // Python's integers: p = p * factor >> 32 from 2^64, the table p >> 42.
     const { table } = new Decay(7 * DAY, HALF_IN_90_DAYS_BY_7);
     expect([...table.subarray(0, 21)]).toEqual([
-      4194304, 3974170, 3765589, 3567956, 3380696, 3203263, 3035143, 2875847, 2724911, 2581896, 2446388, 2317992, 2196334, 2081062, 1971840, 1868350, 1770291, 1677379, 1589344, 1505928, 1426891,
+      4194304, 3974170, 3765589, 3567956, 3380696, 3203263, 3035143, 2875847, 2724911, 2581896, 2446388, 2317992, 2196334, 2081062, 1971840,
+      1868350, 1770291, 1677379, 1589344, 1505928, 1426891,
     ]);
     expect(table.at(-1)).toBe(0);
     expect(table.every((value, k) => k === 0 || value <= (table[k - 1] as number))).toBe(true);
@@ -22,7 +23,13 @@ describe("Decay", () => {
 
   it("halves a weight in a half-life, cuts towards zero, and lets nothing live forever", () => {
     const decay = new Decay(DAY, 2 ** 31);
-    expect([decay.weightAfter(1024, 1), decay.weightAfter(-1025, 1), decay.weightAfter(3, 2), decay.weightAfter(2 ** 27, 5000), decay.weightAfter(7, 0)]).toEqual([512, -512, 0, 0, 7]);
+    expect([
+      decay.weightAfter(1024, 1),
+      decay.weightAfter(-1025, 1),
+      decay.weightAfter(3, 2),
+      decay.weightAfter(2 ** 27, 5000),
+      decay.weightAfter(7, 0),
+    ]).toEqual([512, -512, 0, 0, 7]);
   });
 
   it("does nothing with a factor of one", () => {

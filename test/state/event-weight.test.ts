@@ -17,10 +17,20 @@ describe("log2Fixed", () => {
 });
 
 describe("EventWeights", () => {
-  const weights = new EventWeights({ actions: { play: 1024, skip: -512, gift: 64 * 1024 }, values: { play: { unit: 30, maxScale: 4 }, skip: { unit: 1, maxScale: 2.5 }, gift: { unit: 1e-9, maxScale: 64 } } });
+  const weights = new EventWeights({
+    actions: { play: 1024, skip: -512, gift: 64 * 1024 },
+    values: { play: { unit: 30, maxScale: 4 }, skip: { unit: 1, maxScale: 2.5 }, gift: { unit: 1e-9, maxScale: 64 } },
+  });
 
   it("scales an action's weight by the log of its value, up to the cap", () => {
-    expect([weights.of("play", undefined), weights.of("play", 0), weights.of("play", 30), weights.of("play", 90), weights.of("play", 1e9), weights.of("play", Number.MAX_VALUE)]).toEqual([1024, 1024, 2048, 3072, 4096, 4096]);
+    expect([
+      weights.of("play", undefined),
+      weights.of("play", 0),
+      weights.of("play", 30),
+      weights.of("play", 90),
+      weights.of("play", 1e9),
+      weights.of("play", Number.MAX_VALUE),
+    ]).toEqual([1024, 1024, 2048, 3072, 4096, 4096]);
     expect([weights.of("skip", 1), weights.of("skip", 1000)]).toEqual([-1024, -1280]);
   });
 

@@ -18,13 +18,21 @@ export const catalogueOf = (number: number, numbers: Partial<FoldNumbers> = {}, 
 
 export const event = (user: string, item: string, day: number, rest: { action?: string; id?: string; value?: number } = {}): LogRecord => ({
   kind: "event",
-  event: { user: user as UserId, item: item as ItemId, action: rest.action ?? "like", ts: Math.floor(day * DAY), ...(rest.id !== undefined && { id: rest.id }), ...(rest.value !== undefined && { value: rest.value }) } as BehaviourEvent,
+  event: {
+    user: user as UserId,
+    item: item as ItemId,
+    action: rest.action ?? "like",
+    ts: Math.floor(day * DAY),
+    ...(rest.id !== undefined && { id: rest.id }),
+    ...(rest.value !== undefined && { value: rest.value }),
+  } as BehaviourEvent,
 });
 export const erase = (user: string, day: number): LogRecord => ({ kind: "erase", user: user as UserId, at: day * DAY });
 export const activate = (catalogue: number): LogRecord => ({ kind: "activate", catalogue: catalogue as CatalogueNumber });
 
 /** Records at offsets from 1. */
-export const positioned = (records: readonly LogRecord[]): PositionedRecord[] => records.map((record, i) => ({ offset: (i + 1) as Offset, record }));
+export const positioned = (records: readonly LogRecord[]): PositionedRecord[] =>
+  records.map((record, i) => ({ offset: (i + 1) as Offset, record }));
 
 /** Writes that take their time, as a disk's do: what was folded meanwhile must not be read from the store. */
 export class SlowStore extends MemoryStore {
@@ -45,7 +53,10 @@ export class TestPartition {
     readonly options: { cacheRows?: number; migrateRows?: number },
   ) {}
 
-  static async open(catalogues: readonly Catalogue[], options: { cacheRows?: number; migrateRows?: number; store?: KeyValueStore } = {}): Promise<TestPartition> {
+  static async open(
+    catalogues: readonly Catalogue[],
+    options: { cacheRows?: number; migrateRows?: number; store?: KeyValueStore } = {},
+  ): Promise<TestPartition> {
     const { store, ...rest } = options;
     const partition = new TestPartition(store ?? new MemoryStore(), rest);
     for (const catalogue of catalogues) await partition.catalogues.put(catalogue);
@@ -54,7 +65,13 @@ export class TestPartition {
   }
 
   async reopen(): Promise<void> {
-    this.state = await PartitionState.open({ store: this.store, partition: 0 as Partition, catalogues: this.catalogues, itemVectors: (ref) => RandomIndexing.of(ref), ...this.options });
+    this.state = await PartitionState.open({
+      store: this.store,
+      partition: 0 as Partition,
+      catalogues: this.catalogues,
+      itemVectors: (ref) => RandomIndexing.of(ref),
+      ...this.options,
+    });
   }
 
   async run(records: readonly PositionedRecord[], batchSize = records.length): Promise<void> {

@@ -57,7 +57,12 @@ const DAILY: Partial<FoldNumbers> = { halfLifeDays: 1, gridDays: 1, profileItems
 describe("foldEvent", () => {
   it("adds up what a user did with an item, and takes away for negative actions", () => {
     const bench = Bench.with({ halfLifeDays: null });
-    bench.fold(event("u", "a", 1, { action: "play" }), event("u", "b", 1, { action: "like" }), event("u", "a", 2, { action: "dislike" }), event("u", "c", 2, { action: "skip" }));
+    bench.fold(
+      event("u", "a", 1, { action: "play" }),
+      event("u", "b", 1, { action: "like" }),
+      event("u", "a", 2, { action: "dislike" }),
+      event("u", "c", 2, { action: "skip" }),
+    );
     expect(bench.profile).toEqual([
       ["b", 3072, 3072],
       ["a", -2048, -2048],
@@ -68,7 +73,12 @@ describe("foldEvent", () => {
     const mean = new Float32Array(8);
     pool.writeMean(bench.user.row.f64, bench.user.row.sumsAt[0]!, bench.user.row.totalWeight, mean, 0);
     const vectors = new RandomIndexing(8, 1);
-    const expected = Array.from({ length: 8 }, (_, d) => (3072 * vectors.vector("b" as ItemId)[d]! - 2048 * vectors.vector("a" as ItemId)[d]! - 1024 * vectors.vector("c" as ItemId)[d]!) / 6144);
+    const expected = Array.from(
+      { length: 8 },
+      (_, d) =>
+        (3072 * vectors.vector("b" as ItemId)[d]! - 2048 * vectors.vector("a" as ItemId)[d]! - 1024 * vectors.vector("c" as ItemId)[d]!) /
+        6144,
+    );
     expect([...mean]).toEqual([...Float32Array.from(expected)]);
   });
 
@@ -93,13 +103,22 @@ describe("foldEvent", () => {
 
   it("orders by strength, ties by id", () => {
     const bench = Bench.with({ halfLifeDays: null });
-    bench.fold(event("u", "m", 1), event("u", "z", 1), event("u", "a", 1), event("u", "k", 1, { action: "dislike" }), event("u", "b", 1, { action: "gift" }));
+    bench.fold(
+      event("u", "m", 1),
+      event("u", "z", 1),
+      event("u", "a", 1),
+      event("u", "k", 1, { action: "dislike" }),
+      event("u", "b", 1, { action: "gift" }),
+    );
     expect(bench.profile.map(([item]) => item)).toEqual(["b", "a", "k", "m", "z"]);
   });
 
   it("lets the weakest go when full, ties by older time, then by lower id", () => {
     const bench = Bench.with({ ...DAILY, halfLifeDays: null });
-    bench.fold(...["h", "g", "f", "e", "d", "c", "b"].map((item) => event("u", item, item === "c" || item === "f" ? 1 : 2)), event("u", "weak", 3, { action: "play" }));
+    bench.fold(
+      ...["h", "g", "f", "e", "d", "c", "b"].map((item) => event("u", item, item === "c" || item === "f" ? 1 : 2)),
+      event("u", "weak", 3, { action: "play" }),
+    );
     bench.fold(event("u", "new1", 3));
     expect(bench.profile.map(([item]) => item)).toEqual(["b", "c", "d", "e", "f", "g", "h", "new1"]);
     bench.fold(event("u", "new2", 3));
@@ -119,7 +138,14 @@ describe("foldEvent", () => {
 
   it("counts an id once within the ring", () => {
     const bench = Bench.with({ idempotencyRing: 2 });
-    expect(bench.fold(...["x", "x", "y", "x", "z", "x"].map((id) => event("u", "a", 1, { id })))).toEqual(["folded", "duplicate", "folded", "duplicate", "folded", "folded"]);
+    expect(bench.fold(...["x", "x", "y", "x", "z", "x"].map((id) => event("u", "a", 1, { id })))).toEqual([
+      "folded",
+      "duplicate",
+      "folded",
+      "duplicate",
+      "folded",
+      "folded",
+    ]);
     expect(bench.user.row.events).toBe(4);
     const off = Bench.with({ idempotencyRing: 0 });
     expect(off.fold(event("u", "a", 1, { id: "x" }), event("u", "a", 1, { id: "x" }))).toEqual(["folded", "folded"]);
@@ -144,8 +170,21 @@ describe("foldEvent", () => {
   });
 
   it("keeps by increments exactly what the profile gives, whatever is folded", () => {
-    const one = fc.record({ item: fc.nat(20), day: fc.integer({ min: 0, max: 200 }), action: fc.constantFrom("play", "like", "dislike", "gift"), value: fc.double({ min: 0, max: 1e5, noNaN: true }) });
-    const numbers = fc.record({ profileItems: fc.integer({ min: 8, max: 16 }), halfLifeDays: fc.constantFrom(null, 3, 90), gridDays: fc.constantFrom(1, 7), keywords: fc.record({ weights: fc.constantFrom({}, { items: 1.7 }, { items: 0.3 }), top: fc.constantFrom({ tags: 0, creators: 0, items: 0 }, { tags: 0, creators: 0, items: 4 }) }) });
+    const one = fc.record({
+      item: fc.nat(20),
+      day: fc.integer({ min: 0, max: 200 }),
+      action: fc.constantFrom("play", "like", "dislike", "gift"),
+      value: fc.double({ min: 0, max: 1e5, noNaN: true }),
+    });
+    const numbers = fc.record({
+      profileItems: fc.integer({ min: 8, max: 16 }),
+      halfLifeDays: fc.constantFrom(null, 3, 90),
+      gridDays: fc.constantFrom(1, 7),
+      keywords: fc.record({
+        weights: fc.constantFrom({}, { items: 1.7 }, { items: 0.3 }),
+        top: fc.constantFrom({ tags: 0, creators: 0, items: 0 }, { tags: 0, creators: 0, items: 4 }),
+      }),
+    });
     fc.assert(
       fc.property(fc.array(fc.array(one, { maxLength: 10 }), { maxLength: 12 }), numbers, (batches, settings) => {
         const bench = Bench.with(settings);

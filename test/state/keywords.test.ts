@@ -2,12 +2,14 @@ import { describe, expect, it } from "vitest";
 import type { CatalogueItem, FoldSettings } from "../../schemas/catalogue.js";
 import type { ItemId, UserId } from "../../schemas/ids.js";
 import { foldSettings } from "../../state/fold-settings.js";
-import { keywordHash } from "../../state/simhash.js";
 import { usedKinds } from "../../state/keywords.js";
+import { keywordHash } from "../../state/simhash.js";
 import { activate, catalogueOf, event, positioned, TestPartition } from "./fold-fixture.js";
 
-const known = (items: Record<string, CatalogueItem>): ReadonlyMap<ItemId, CatalogueItem> => new Map(Object.entries(items) as [ItemId, CatalogueItem][]);
-const kindsOf = (settings: FoldSettings, items: Record<string, CatalogueItem>): string[] => usedKinds(settings, known(items)).map(({ kind }) => kind);
+const known = (items: Record<string, CatalogueItem>): ReadonlyMap<ItemId, CatalogueItem> =>
+  new Map(Object.entries(items) as [ItemId, CatalogueItem][]);
+const kindsOf = (settings: FoldSettings, items: Record<string, CatalogueItem>): string[] =>
+  usedKinds(settings, known(items)).map(({ kind }) => kind);
 
 describe("usedKinds", () => {
   it("takes what the catalogue knows: tags, else creators, else items", () => {
@@ -52,7 +54,8 @@ describe("fingerprints by keywords", () => {
       { keyword: "jazz", weight: 7 },
       { keyword: "rock", weight: -3 },
     ]);
-    const bit = (label: string, at: number): number => ((at < 32 ? keywordHash("tags", label).lo >>> at : keywordHash("tags", label).hi >>> (at - 32)) & 1 ? 1 : -1);
+    const bit = (label: string, at: number): number =>
+      (at < 32 ? keywordHash("tags", label).lo >>> at : keywordHash("tags", label).hi >>> (at - 32)) & 1 ? 1 : -1;
     expect(profile?.accumulators).toEqual(Array.from({ length: 64 }, (_, at) => 1024 * (7 * bit("jazz", at) - 3 * bit("rock", at))));
   });
 

@@ -12,20 +12,54 @@ import { decodeMeta } from "../../state/partition-meta.js";
 import { HashSum } from "../../state/state-hash.js";
 import { activate, catalogueOf, erase, event, positioned, SlowStore, TestPartition } from "./fold-fixture.js";
 
-const TAGGED = Array.from({ length: 12 }, (_, i) => ({ item: `i${i}` as ItemId, type: "song", tags: [`t${i % 4}`, `t${i % 3}`], creators: [`c${i % 5}`] }));
+const TAGGED = Array.from({ length: 12 }, (_, i) => ({
+  item: `i${i}` as ItemId,
+  type: "song",
+  tags: [`t${i % 4}`, `t${i % 3}`],
+  creators: [`c${i % 5}`],
+}));
 const CATALOGUES: Catalogue[] = [
   catalogueOf(1, { profileItems: 8, idempotencyRing: 6 }),
-  catalogueOf(2, { profileItems: 10, idempotencyRing: 3, gridDays: 3, halfLifeDays: 10, keywords: { weights: {}, top: { tags: 2, creators: 1, items: 0 } } }, TAGGED, 16),
-  catalogueOf(3, { profileItems: 9, halfLifeDays: null, keywords: { weights: { items: 1, tags: 0.3 }, top: { tags: 0, creators: 0, items: 0 } } }, TAGGED),
+  catalogueOf(
+    2,
+    {
+      profileItems: 10,
+      idempotencyRing: 3,
+      gridDays: 3,
+      halfLifeDays: 10,
+      keywords: { weights: {}, top: { tags: 2, creators: 1, items: 0 } },
+    },
+    TAGGED,
+    16,
+  ),
+  catalogueOf(
+    3,
+    { profileItems: 9, halfLifeDays: null, keywords: { weights: { items: 1, tags: 0.3 }, top: { tags: 0, creators: 0, items: 0 } } },
+    TAGGED,
+  ),
 ];
 
 const anEvent = fc
-  .record({ user: fc.integer({ min: 0, max: 4 }), item: fc.integer({ min: 0, max: 15 }), day: fc.integer({ min: 0, max: 400 }), action: fc.constantFrom("like", "play", "skip", "dislike", "unknown"), id: fc.option(fc.integer({ min: 0, max: 9 }), { nil: undefined }), value: fc.option(fc.double({ min: 0, max: 1e6, noNaN: true }), { nil: undefined }) })
-  .map(({ user, item, day, action, id, value }) => event(`u${user}`, `i${item}`, day, { action, ...(id !== undefined && { id: `e${id}` }), ...(value !== undefined && { value }) }));
-const anErasure = fc.record({ user: fc.integer({ min: 0, max: 4 }), day: fc.integer({ min: 0, max: 400 }) }).map(({ user, day }) => erase(`u${user}`, day));
+  .record({
+    user: fc.integer({ min: 0, max: 4 }),
+    item: fc.integer({ min: 0, max: 15 }),
+    day: fc.integer({ min: 0, max: 400 }),
+    action: fc.constantFrom("like", "play", "skip", "dislike", "unknown"),
+    id: fc.option(fc.integer({ min: 0, max: 9 }), { nil: undefined }),
+    value: fc.option(fc.double({ min: 0, max: 1e6, noNaN: true }), { nil: undefined }),
+  })
+  .map(({ user, item, day, action, id, value }) =>
+    event(`u${user}`, `i${item}`, day, { action, ...(id !== undefined && { id: `e${id}` }), ...(value !== undefined && { value }) }),
+  );
+const anErasure = fc
+  .record({ user: fc.integer({ min: 0, max: 4 }), day: fc.integer({ min: 0, max: 400 }) })
+  .map(({ user, day }) => erase(`u${user}`, day));
 const anActivation = fc.integer({ min: 1, max: 3 }).map(activate);
 const aLog = fc
-  .array(fc.oneof({ weight: 40, arbitrary: anEvent }, { weight: 2, arbitrary: anErasure }, { weight: 4, arbitrary: anActivation }), { minLength: 1, maxLength: 120 })
+  .array(fc.oneof({ weight: 40, arbitrary: anEvent }, { weight: 2, arbitrary: anErasure }, { weight: 4, arbitrary: anActivation }), {
+    minLength: 1,
+    maxLength: 120,
+  })
   .map((records) => positioned([activate(1), ...records] as LogRecord[]));
 
 async function straight(log: readonly PositionedRecord[], batchSize = log.length): Promise<TestPartition> {
@@ -40,46 +74,52 @@ describe("PartitionState", () => {
     const then = fc.constantFrom("commit", "commit", "hold", "hold", "restart", "crash");
     const steps = fc.array(fc.record({ take: fc.integer({ min: 0, max: 12 }), then }), { minLength: 1, maxLength: 40 });
     await fc.assert(
-      fc.asyncProperty(aLog, steps, fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 3 }), async (log, plan, cacheRows, migrateRows) => {
-        const expected = await straight(log);
-        const store = new SlowStore();
-        const partition = await TestPartition.open(CATALOGUES, { cacheRows, migrateRows, store });
-        let written: Promise<void> = Promise.resolve();
-        let folded = 0;
-        const held: FoldedBatch[] = [];
-        // Some batches are folded before the first is committed, and folding goes on while they are written.
-        let unwritten = 0;
-        const commitHeld = (): void => {
-          for (const batch of held.splice(0)) {
-            unwritten += 1;
-            written = partition.state.commit(batch).then(() => void unwritten--);
+      fc.asyncProperty(
+        aLog,
+        steps,
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (log, plan, cacheRows, migrateRows) => {
+          const expected = await straight(log);
+          const store = new SlowStore();
+          const partition = await TestPartition.open(CATALOGUES, { cacheRows, migrateRows, store });
+          let written: Promise<void> = Promise.resolve();
+          let folded = 0;
+          const held: FoldedBatch[] = [];
+          // Some batches are folded before the first is committed, and folding goes on while they are written.
+          let unwritten = 0;
+          const commitHeld = (): void => {
+            for (const batch of held.splice(0)) {
+              unwritten += 1;
+              written = partition.state.commit(batch).then(() => void unwritten--);
+            }
+          };
+          for (const { take, then } of plan) {
+            if (then !== "hold" || held.length === 2) commitHeld();
+            if (unwritten + held.length === 4) await written;
+            if (then === "restart" || then === "crash") {
+              await written;
+              if (then === "crash") await partition.state.fold(log.slice(folded, folded + take), endOf(log, folded + take));
+              await partition.reopen();
+              folded = partition.state.appliedOffset;
+              continue;
+            }
+            held.push(await partition.state.fold(log.slice(folded, folded + take), endOf(log, folded + take)));
+            folded = Math.min(log.length, folded + take);
           }
-        };
-        for (const { take, then } of plan) {
-          if (then !== "hold" || held.length === 2) commitHeld();
-          if (unwritten + held.length === 4) await written;
-          if (then === "restart" || then === "crash") {
-            await written;
-            if (then === "crash") await partition.state.fold(log.slice(folded, folded + take), endOf(log, folded + take));
-            await partition.reopen();
-            folded = partition.state.appliedOffset;
-            continue;
-          }
-          held.push(await partition.state.fold(log.slice(folded, folded + take), endOf(log, folded + take)));
-          folded = Math.min(log.length, folded + take);
-        }
-        commitHeld();
-        await written;
-        await partition.run(log.slice(folded), 7);
-        await partition.migrate();
-        expect(partition.hash).toBe(expected.hash);
-        expect(partition.state.summary()).toEqual(expected.state.summary());
-        expect([...partition.state.itemCounts()].sort(byItem)).toEqual([...expected.state.itemCounts()].sort(byItem));
-        expect(await bandsOf(store)).toEqual(await bandsOf(expected.store));
-        expect((await partition.state.verify()).faults).toEqual([]);
-        const meta = decodeMeta((await store.get(META_KEY)) as Uint8Array);
-        expect([meta.activations.length, meta.migratedTo]).toEqual([1, null]);
-      }),
+          commitHeld();
+          await written;
+          await partition.run(log.slice(folded), 7);
+          await partition.migrate();
+          expect(partition.hash).toBe(expected.hash);
+          expect(partition.state.summary()).toEqual(expected.state.summary());
+          expect([...partition.state.itemCounts()].sort(byItem)).toEqual([...expected.state.itemCounts()].sort(byItem));
+          expect(await bandsOf(store)).toEqual(await bandsOf(expected.store));
+          expect((await partition.state.verify()).faults).toEqual([]);
+          const meta = decodeMeta((await store.get(META_KEY)) as Uint8Array);
+          expect([meta.activations.length, meta.migratedTo]).toEqual([1, null]);
+        },
+      ),
       { numRuns: 120 },
     );
   }, 60_000);
@@ -104,7 +144,10 @@ describe("PartitionState", () => {
       fc.asyncProperty(aLog, fc.integer({ min: 0, max: 31 }), async (log, mask) => {
         const whole = await straight(log);
         const isFirst = (user: string): boolean => ((mask >> Number(user.slice(1))) & 1) === 1;
-        const of = (first: boolean): LogRecord[] => log.map(({ record }) => record).filter((record) => record.kind === "activate" || isFirst(record.kind === "event" ? record.event.user : record.user) === first);
+        const of = (first: boolean): LogRecord[] =>
+          log
+            .map(({ record }) => record)
+            .filter((record) => record.kind === "activate" || isFirst(record.kind === "event" ? record.event.user : record.user) === first);
         const parts = [await straight(positioned(of(true)), 5), await straight(positioned(of(false)), 11)];
         expect(HashSum.total(parts.map((part) => part.hash))).toBe(whole.hash);
         expect(parts.reduce((sum, part) => sum + part.state.summary().rows, 0)).toBe(whole.state.summary().rows);
@@ -121,7 +164,13 @@ describe("PartitionState", () => {
         const old = new Map<string, unknown>();
         const take = (into: Map<string, unknown>, batch: Pick<FoldedBatch, "rows" | "erased" | "vectors">): void => {
           for (const user of batch.erased) into.delete(user);
-          batch.rows.forEach((row, i) => into.set(row.user, { row, vectors: batch.vectors.map(({ generation, dims, values }) => [generation, [...values.subarray(i * dims, (i + 1) * dims)]]) }));
+          for (const [i, row] of batch.rows.entries()) {
+            const vectors = batch.vectors.map(({ generation, dims, values }) => [
+              generation,
+              [...values.subarray(i * dims, (i + 1) * dims)],
+            ]);
+            into.set(row.user, { row, vectors });
+          }
         };
         const at = Math.min(since, log.length);
         const fold = async (records: readonly PositionedRecord[], into: Map<string, unknown>[]): Promise<void> => {
@@ -146,7 +195,15 @@ describe("PartitionState", () => {
 
   it("counts duplicates, events from before an erasure and records it has already applied", async () => {
     const partition = await TestPartition.open(CATALOGUES);
-    const log = positioned([activate(1), event("u", "a", 10, { id: "x" }), event("u", "b", 11, { id: "x" }), erase("u", 12), event("u", "a", 12), event("u", "a", 13, { id: "x" }), event("v", "a", 1)]);
+    const log = positioned([
+      activate(1),
+      event("u", "a", 10, { id: "x" }),
+      event("u", "b", 11, { id: "x" }),
+      erase("u", 12),
+      event("u", "a", 12),
+      event("u", "a", 13, { id: "x" }),
+      event("v", "a", 1),
+    ]);
     const first = await partition.state.fold(log, 7 as Offset);
     expect(first.counts).toEqual({ folded: 3, duplicates: 1, erased: 1, skipped: 0 });
     await partition.state.commit(first);
@@ -164,7 +221,8 @@ describe("PartitionState", () => {
     await partition.state.snapshot(4 as Offset);
     expect(partition.state.summary()).toMatchObject({ rows: 0, hash: "0".repeat(32) });
     const holding: string[] = [];
-    for await (const [key, value] of store.iterate({})) if (Buffer.concat([key, value]).includes("somebody")) holding.push(Buffer.from(key).toString("latin1", 0, 1));
+    for await (const [key, value] of store.iterate({}))
+      if (Buffer.concat([key, value]).includes("somebody")) holding.push(Buffer.from(key).toString("latin1", 0, 1));
     // The change record of the erasure itself remains until the next shard set: readers have to hear of it.
     expect(holding).toEqual(["c"]);
     await partition.reopen();
@@ -172,6 +230,64 @@ describe("PartitionState", () => {
     expect(batch.counts.erased).toBe(1);
     expect(batch.rows).toEqual([]);
     expect(await partition.state.profile("somebody" as UserId)).toBeUndefined();
+  });
+
+  it("takes a row through every activation in turn, whether it is migrated between them or after", async () => {
+    const catalogues = [catalogueOf(1, { profileItems: 16 }), catalogueOf(2, { profileItems: 8 }), catalogueOf(3, { profileItems: 16 })];
+    const events = Array.from({ length: 12 }, (_, i) => event("u", `i${i}`, i));
+    const log = positioned([activate(1), ...events, activate(2), activate(3), activate(1)]);
+    const hashes: string[] = [];
+    for (const batchSize of [1, log.length]) {
+      const partition = await TestPartition.open(catalogues);
+      await partition.run(log, batchSize);
+      await partition.migrate();
+      expect((await partition.state.profile("u" as UserId))?.items.length).toBe(8);
+      hashes.push(partition.hash);
+    }
+    expect(hashes[0]).toBe(hashes[1]);
+  });
+
+  it("migrates a row whose next event is a duplicate", async () => {
+    const partition = await TestPartition.open(CATALOGUES, { migrateRows: 1 });
+    const log = positioned([
+      activate(1),
+      event("a", "i", 1),
+      event("u", "i", 1, { id: "x" }),
+      activate(2),
+      event("u", "i", 1, { id: "x" }),
+    ]);
+    await partition.run(log.slice(0, 3));
+    await partition.run(log.slice(3), 1);
+    await partition.migrate();
+    await partition.reopen();
+    expect(await partition.state.verify()).toMatchObject({ rows: 2, faultCount: 0, recomputedHash: partition.hash });
+    expect((await partition.state.profile("u" as UserId))?.catalogue).toBe(2);
+  });
+
+  it("finds a row that does not say what its profile says, and a sum that does not add up", async () => {
+    const store = new MemoryStore();
+    const partition = await TestPartition.open(CATALOGUES, { store });
+    await partition.run(positioned([activate(1), event("u", "a", 1), event("v", "b", 1)]));
+    const key = Buffer.from("ru");
+    const bytes = (await store.get(key)) as Uint8Array;
+    const row = Row.decode(bytes);
+    row.f64[row.accumulatorsAt + 5] = 1;
+    row.f64[row.sumsAt[0] as number] = 17;
+    await store.batch([{ type: "put", key, value: row.encode() }]);
+    expect((await partition.state.verify()).faults).toEqual([
+      { user: "u", field: "accumulators" },
+      { user: "u", field: "sums of generation 0" },
+    ]);
+    row.setEntry(0, row.entryItem(0), 5, row.entryTs(0));
+    await store.batch([
+      { type: "put", key, value: row.encode() },
+      { type: "del", key: Buffer.from("rv") },
+    ]);
+    const report = await partition.state.verify();
+    expect(report.recomputedHash).not.toBe(report.storedHash);
+    expect(report.faults.map(({ field }) => field)).toEqual(expect.arrayContaining(["totalWeight", "hash", "rows"]));
+    await store.batch([{ type: "put", key, value: bytes.slice(0, -3) }]);
+    expect((await partition.state.verify()).faults).toContainEqual({ user: "u", field: "row" });
   });
 
   it("cannot fold before a catalogue is active, nor activate one that is not stored; nothing is lost by either", async () => {
@@ -211,7 +327,15 @@ describe("PartitionState", () => {
 
   it("keeps item counts over a snapshot, trims changes and says when it cannot tell what changed", async () => {
     const partition = await TestPartition.open(CATALOGUES);
-    const log = positioned([activate(1), event("u", "a", 1), event("v", "a", 1), event("v", "a", 2), event("v", "b", 2), erase("u", 3), event("w", "b", 3)]);
+    const log = positioned([
+      activate(1),
+      event("u", "a", 1),
+      event("v", "a", 1),
+      event("v", "a", 2),
+      event("v", "b", 2),
+      erase("u", 3),
+      event("w", "b", 3),
+    ]);
     await partition.run(log.slice(0, 4), 1);
     await partition.state.snapshot(4 as Offset);
     await partition.run(log.slice(4), 1);
@@ -222,7 +346,8 @@ describe("PartitionState", () => {
     ]);
     expect(partition.state.changedSince(3 as Offset)).toBeUndefined();
     const changed: string[] = [];
-    for await (const batch of partition.state.changedSince(4 as Offset) ?? []) changed.push(...batch.rows.map((row) => row.user), ...batch.erased.map((user) => `-${user}`));
+    for await (const batch of partition.state.changedSince(4 as Offset) ?? [])
+      changed.push(...batch.rows.map((row) => row.user), ...batch.erased.map((user) => `-${user}`));
     expect(changed.sort()).toEqual(["-u", "v", "w"]);
   });
 });

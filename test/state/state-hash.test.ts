@@ -15,7 +15,12 @@ function sample(items: ItemTable): UserRow {
   row.events = 2;
   row.f64[row.accumulatorsAt] = 5;
   row.f64[row.accumulatorsAt + 63] = -7;
-  for (const [hi, lo] of [[9, 9], [1, 2], [0xffffffff, 4]] as const) row.ringAdd(hi, lo);
+  for (const [hi, lo] of [
+    [9, 9],
+    [1, 2],
+    [0xffffffff, 4],
+  ] as const)
+    row.ringAdd(hi, lo);
   row.insertEntry(0, items.ordinal("b" as ItemId), 2048, 1e12);
   row.insertEntry(1, items.ordinal("a" as ItemId), -1024, 5e11);
   return new UserRow("ü" as UserId, row);

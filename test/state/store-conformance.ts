@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { KeyRange, KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1");
-const text = (value: Uint8Array | undefined): string | undefined => (value === undefined ? undefined : Buffer.from(value).toString("latin1"));
+const text = (value: Uint8Array | undefined): string | undefined =>
+  value === undefined ? undefined : Buffer.from(value).toString("latin1");
 const put = (key: string, value: string): StoreWrite => ({ type: "put", key: bytes(key), value: bytes(value) });
 const del = (key: string): StoreWrite => ({ type: "del", key: bytes(key) });
 
@@ -111,7 +112,10 @@ export function storeConformance(name: string, make: () => Promise<StoreUnderTes
 
     it("orders and bounds any range as unsigned bytes do", async () => {
       const key = fc.uint8Array({ minLength: 1, maxLength: 3 }).map((b) => (b[0] === 0 ? b.map((x, i) => (i === 0 ? 1 : x)) : b));
-      const range = fc.record({ gt: key, gte: key, lt: key, lte: key, reverse: fc.boolean(), limit: fc.integer({ min: 1, max: 5 }) }, { requiredKeys: [] });
+      const range = fc.record(
+        { gt: key, gte: key, lt: key, lte: key, reverse: fc.boolean(), limit: fc.integer({ min: 1, max: 5 }) },
+        { requiredKeys: [] },
+      );
       await fc.assert(
         fc.asyncProperty(fc.array(key, { maxLength: 20 }), range, async (keys, wanted) => {
           // With both given, RocksDB takes gte and lte alone: the port means one bound a side.
