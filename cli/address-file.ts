@@ -40,8 +40,9 @@ export async function findServer(dataDir: string): Promise<ServerAddress | undef
   if (!address) return undefined;
   try {
     const answer = await fetch(`${address.url}/healthz`, { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
-    await answer.arrayBuffer();
-    return address;
+    // The port may be someone else's by now.
+    const { status } = (await answer.json()) as { status?: unknown };
+    return typeof status === "string" ? address : undefined;
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { KindredError } from "../schemas/errors.js";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
@@ -10,7 +11,7 @@ export async function untilStopped<T>(work: (signal: AbortSignal) => Promise<T>)
   const stop = new AbortController();
   const onSignal = (name: (typeof SIGNALS)[number]): void => {
     if (stop.signal.aborted) process.exit(128 + constants.signals[name]);
-    stop.abort(name);
+    stop.abort(new KindredError("NOT_READY", `stopped by ${name}`));
   };
   for (const name of SIGNALS) process.on(name, onSignal);
   try {

@@ -7,7 +7,7 @@ import type { Terminal } from "../command-frame.js";
 import { integerFlag, numberFlag } from "../command-options.js";
 import { ServerClient } from "../server-client.js";
 import { untilStopped } from "../stop-signals.js";
-import { startServer } from "../wiring/http-server.js";
+import { type RunningServer, startServer } from "../wiring/http-server.js";
 import { makeLogger } from "../wiring/offline.js";
 import { addServeOptions, type ServeOptions, serveConfiguration, serveUntilStopped } from "./serve.js";
 
@@ -40,25 +40,29 @@ async function demo(options: DemoOptions, terminal: Terminal): Promise<void> {
   const town = generateTown({ seed: options.seed, listeners: options.listeners });
   await untilStopped(async (signal) => {
     const server = await startServer(config, log);
-    await serveUntilStopped(server, signal, async () => {
-      await server.ready;
-      const client = new ServerClient(server.url, signal);
-      const say = (text: string): unknown => terminal.stdout.write(`${text}\n`);
-      const { rows } = await client.get<{ rows: number }>("/v1/state/hash");
-      // A directory from an earlier demo has its past already.
-      if (rows === 0) {
-        say(
-          `kindred is at ${server.url}; a town of ${town.listeners.length} listeners and ${town.items.length} songs, live streams and podcasts moves in ...`,
-        );
-        await moveIn(client, town, options, signal);
-      }
-      say(welcome(server.url, town, options));
-      await liveOn(client, town, options, signal);
-    });
-  }).catch((error: unknown) => {
-    // A request that the stop cut off is no failure.
-    if ((error as Error).name !== "AbortError") throw error;
+    await serveUntilStopped(server, signal, () =>
+      live(server, town, options, terminal, signal).catch((error: unknown) => {
+        // A request that the stop cut off is no failure.
+        if (!signal.aborted) throw error;
+      }),
+    );
   });
+}
+
+async function live(server: RunningServer, town: Town, options: DemoOptions, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  await server.ready;
+  const client = new ServerClient(server.url, signal);
+  const say = (text: string): unknown => terminal.stdout.write(`${text}\n`);
+  const { rows } = await client.get<{ rows: number }>("/v1/state/hash");
+  // A directory from an earlier demo has its past already.
+  if (rows === 0) {
+    say(
+      `kindred is at ${server.url}; a town of ${town.listeners.length} listeners and ${town.items.length} songs, live streams and podcasts moves in ...`,
+    );
+    await moveIn(client, town, options, signal);
+  }
+  say(welcome(server.url, town, options));
+  await liveOn(client, town, options, signal);
 }
 
 /** Side information first, so that the first fingerprints are made of it; then the past. */

@@ -53,10 +53,9 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
   const log = makeLogger(config);
   await untilStopped(async (signal) => {
     const server = await startServer(config, log);
-    log.info({ url: server.url, dataDir: config.dataDir }, "listening");
     await serveUntilStopped(server, signal, async () => {
       await server.ready;
-      log.info({ url: server.url, docs: `${server.url}/docs` }, "ready");
+      log.info({ url: server.url, docs: `${server.url}/docs`, dataDir: config.dataDir }, "ready");
       await aborted(signal);
     });
     log.info("stopped");

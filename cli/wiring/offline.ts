@@ -26,11 +26,16 @@ export async function withUpdater<T>(
 ): Promise<T> {
   if (create !== true && !existsSync(config.dataDir)) throw new KindredError("USAGE", "there is no such data directory", config.dataDir);
   const updater = await Updater.open({ activate: create === true, ...options, config, log: makeLogger(config) });
+  const interrupt = (): void => updater.interrupt();
+  signal.addEventListener("abort", interrupt);
   try {
     await updater.start();
     signal.throwIfAborted();
+    // From here on the work itself looks at the signal: what it has begun is to be folded to its end.
+    signal.removeEventListener("abort", interrupt);
     return await work(updater);
   } finally {
+    signal.removeEventListener("abort", interrupt);
     await updater.close();
   }
 }

@@ -57,8 +57,11 @@ export class UpdaterThread {
     const open = deferred<OpenedIndex>();
     const fail = deferred<never>();
     const onFailed = (error: KindredError): void => {
-      this.calls.close(error);
       for (const waiting of [lock, open, fail]) waiting.reject(error);
+    };
+    const onGone = (error: KindredError): void => {
+      this.calls.close(error);
+      onFailed(error);
     };
     this.worker.on("message", (news: UpdaterNews) => {
       if (news.kind === "applied") this.applied.advance(news.position, news.eventTime);
@@ -74,7 +77,7 @@ export class UpdaterThread {
     );
     this.exited = new Promise((resolve) => {
       this.worker.on("exit", () => {
-        onFailed(new KindredError("NOT_READY", "the updater has stopped"));
+        onGone(new KindredError("NOT_READY", "the updater has stopped"));
         resolve();
       });
     });

@@ -14,11 +14,13 @@ describe("the address file of a data directory", () => {
   afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 
   it("leads to the server that runs, and to none when that is gone", async () => {
-    const server = createServer((_, response) => response.end("{}"));
+    let body = '{"status":"ok"}';
+    const server = createServer((_, response) => response.end(body));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     writeAddress(join(dataDir, "new"), { url, pid: process.pid });
     expect(await findServer(join(dataDir, "new"))).toEqual({ url, pid: process.pid });
+    for (body of ["{}", "hello", "null"]) expect(await findServer(join(dataDir, "new"))).toBeUndefined();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
     expect(await findServer(join(dataDir, "new"))).toBeUndefined();
