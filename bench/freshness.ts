@@ -62,7 +62,8 @@ try {
   await client
     .post("/v1/events", { events: [event(0)] })
     .then(async ({ body }) => client.get(`/v1/recall/u2u?user=u0&after=${JSON.parse(body).position}&waitMs=1000`));
-  await sleep(3000);
+  // The updater's thread tells its counts every few seconds.
+  await sleep(15_000);
 
   const before = (await client.get("/metrics")).body;
   const asked: number[] = [];
@@ -96,8 +97,9 @@ try {
     seen.push(performance.now() - posted);
   });
   await Promise.all([load, probes]);
-  const after = (await client.get("/metrics")).body;
   const cpuUsed = (await server.cpuSeconds()) - cpu;
+  await sleep(10_000);
+  const after = (await client.get("/metrics")).body;
 
   const results = new Results(
     "freshness",

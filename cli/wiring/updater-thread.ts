@@ -50,7 +50,12 @@ export class UpdaterThread {
   private lockedNow = false;
 
   constructor(config: Config, events: UpdaterThreadEvents) {
-    this.worker = new Worker(new URL("./updater-worker.js", import.meta.url), { workerData: config, name: "updater" });
+    this.worker = new Worker(new URL("./updater-worker.js", import.meta.url), {
+      workerData: config,
+      name: "updater",
+      // As the command line's own: see cli/main.ts.
+      resourceLimits: { maxYoungGenerationSizeMb: 192 },
+    });
     this.calls = new RemoteCalls<UpdaterCalls>(this.worker);
     this.ports = remoteUpdater(this.calls, config.journal.maxLagEvents);
     const lock = deferred<void>();

@@ -6,6 +6,9 @@ import { dirname, join } from "node:path";
 const ROOT = join(import.meta.dirname.replace(/[/\\]dist(?=[/\\])/, ""), "..", "..");
 const MAIN = join(ROOT, "dist", "cli", "main.js");
 
+/** As `npm run kindred` and the installed command have it. */
+const NODE_FLAGS = ["--max-semi-space-size=64"];
+
 export interface CommandResult {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -27,7 +30,7 @@ export function kindred(
   options: { env?: Record<string, string>; onSpawn?: (child: ChildProcess) => void } = {},
 ): Promise<CommandResult> {
   const started = performance.now();
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, MAIN, ...args], {
     cwd: ROOT,
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -67,7 +70,7 @@ export class KindredServer {
     directory: string,
     options: { command?: string; args?: readonly string[]; env?: Record<string, string>; timeoutMs?: number } = {},
   ): Promise<KindredServer> {
-    const args = [MAIN, options.command ?? "serve", "--port", "0", "--data-dir", directory, ...(options.args ?? [])];
+    const args = [...NODE_FLAGS, MAIN, options.command ?? "serve", "--port", "0", "--data-dir", directory, ...(options.args ?? [])];
     const child = spawn(process.execPath, args, { cwd: ROOT, env: { ...process.env, ...options.env }, stdio: ["ignore", "pipe", "pipe"] });
     const log = { text: "" };
     for (const stream of [child.stdout, child.stderr])
