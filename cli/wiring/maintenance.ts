@@ -29,10 +29,10 @@ export class Maintenance {
     );
   }
 
-  /** Once more, and then no more. @throws KindredError STORAGE_FAILED */
-  async finish(): Promise<void> {
+  /** No more; resolves when what is under way has ended. */
+  async stop(): Promise<void> {
     clearInterval(this.timer);
-    await this.run();
+    await this.running;
   }
 
   /** One at a time; whoever comes meanwhile waits for his own. */

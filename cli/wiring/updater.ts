@@ -151,9 +151,10 @@ export class Updater implements UpdaterPorts {
     this.interrupt();
     await this.keeper.close();
     await this.running;
+    await this.maintenance?.stop();
     try {
-      // What failed to be folded is not made durable as if it had been.
-      if (this.failure === undefined) await this.maintenance?.finish();
+      // A state that failed is left as it was committed.
+      if (this.failure === undefined) await this.maintenance?.run();
     } finally {
       await this.searchIndex?.close();
       await closeStores(this.stores);

@@ -7,7 +7,7 @@ import { Updater, type UpdaterOptions } from "../../../cli/wiring/updater.js";
 import type { Config } from "../../../schemas/config.js";
 import { buildConfig } from "../../../schemas/config-validation.js";
 import type { BehaviourEvent } from "../../../schemas/event.js";
-import type { ItemId, UserId } from "../../../schemas/ids.js";
+import type { CatalogueNumber, ItemId, UserId } from "../../../schemas/ids.js";
 import { generateTown } from "../../../town/town.js";
 import { townHistory } from "../../../town/town-events.js";
 
@@ -170,6 +170,16 @@ describe("Updater", () => {
     await expect(Updater.open({ config: config(), log: { info: note, warn: note, error: note } })).rejects.toMatchObject({
       code: "DIRECTORY_IN_USE",
     });
+  });
+
+  it("tells when it cannot fold on, refuses to start on such a log, and closes all the same", async () => {
+    const failures: unknown[] = [];
+    const updater = await start({}, { onFailed: (error) => failures.push(error) });
+    await updater.stores.journal.activate(99 as CatalogueNumber);
+    await expect(updater.drained()).rejects.toMatchObject({ code: "UNKNOWN_CATALOGUE" });
+    expect(failures).toEqual([expect.objectContaining({ code: "UNKNOWN_CATALOGUE" })]);
+    await stop(updater);
+    await expect(start()).rejects.toMatchObject({ code: "UNKNOWN_CATALOGUE" });
   });
 
   it("can be interrupted while it starts", async () => {
