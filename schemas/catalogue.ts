@@ -22,7 +22,10 @@ export interface FoldSettings {
   /** Event ids remembered per user. 0..1024 */
   readonly idempotencyRing: number;
   /** What a fingerprint is made of: weight by kind times WEIGHT_ONE (empty = auto), and the user's top keywords counted (0 = all). */
-  readonly keywords: { readonly weights: Readonly<Partial<Record<KeywordKind, number>>>; readonly top: Readonly<Record<KeywordKind, number>> };
+  readonly keywords: {
+    readonly weights: Readonly<Partial<Record<KeywordKind, number>>>;
+    readonly top: Readonly<Record<KeywordKind, number>>;
+  };
 }
 
 /** What the fold needs to know of an item. */

@@ -1,6 +1,6 @@
+import type { ErrorCode } from "./errors.js";
 import type { EpochMs, ItemId, UserId } from "./ids.js";
 import { MAX_EVENT_ID_LENGTH, MAX_ID_LENGTH } from "./ids.js";
-import type { ErrorCode } from "./errors.js";
 
 /** One thing a user did, checked and normalised: what the log holds. */
 export interface BehaviourEvent {
@@ -73,11 +73,14 @@ export function parseEvent(raw: unknown, rules: EventRules): Parsed<BehaviourEve
   if (ts === undefined) return refuse("EVENT_TIME", "ts must be RFC 3339 or epoch milliseconds from 1970 on");
   if (ts > rules.latestTs) return refuse("EVENT_TIME", `ts lies in the future: later than ${new Date(rules.latestTs).toISOString()}`);
   const id = e.id ?? undefined;
-  if (id !== undefined && !isText(id, MAX_EVENT_ID_LENGTH)) return refuse("EVENT_ID", `id must be a string of 1 to ${MAX_EVENT_ID_LENGTH} characters`);
+  if (id !== undefined && !isText(id, MAX_EVENT_ID_LENGTH))
+    return refuse("EVENT_ID", `id must be a string of 1 to ${MAX_EVENT_ID_LENGTH} characters`);
   const type = e.type ?? typeOfId(e.item);
-  if (type !== undefined && !isText(type, MAX_ID_LENGTH)) return refuse("EVENT_TYPE", `type must be a string of 1 to ${MAX_ID_LENGTH} characters`);
+  if (type !== undefined && !isText(type, MAX_ID_LENGTH))
+    return refuse("EVENT_TYPE", `type must be a string of 1 to ${MAX_ID_LENGTH} characters`);
   const scene = e.scene ?? undefined;
-  if (scene !== undefined && !isText(scene, MAX_ID_LENGTH)) return refuse("EVENT_SCENE", `scene must be a string of 1 to ${MAX_ID_LENGTH} characters`);
+  if (scene !== undefined && !isText(scene, MAX_ID_LENGTH))
+    return refuse("EVENT_SCENE", `scene must be a string of 1 to ${MAX_ID_LENGTH} characters`);
   const value = e.value ?? undefined;
   if (value !== undefined && !(typeof value === "number" && Number.isFinite(value) && value >= 0))
     return refuse("EVENT_VALUE", "value must be a finite number from 0");

@@ -29,13 +29,17 @@ export function parseItemInfo(raw: unknown): Parsed<ItemInfo> {
   const i = raw as Record<string, unknown>;
   if (!isText(i.item, MAX_ID_LENGTH)) return refuse(`item must be a string of 1 to ${MAX_ID_LENGTH} characters`);
   const type = i.type ?? typeOfId(i.item);
-  if (!isText(type, MAX_ID_LENGTH)) return refuse(`type must be a string of 1 to ${MAX_ID_LENGTH} characters, or the prefix of the id (song:42)`);
+  if (!isText(type, MAX_ID_LENGTH))
+    return refuse(`type must be a string of 1 to ${MAX_ID_LENGTH} characters, or the prefix of the id (song:42)`);
   const title = i.title ?? undefined;
-  if (title !== undefined && !isText(title, MAX_TITLE_LENGTH)) return refuse(`title must be a string of 1 to ${MAX_TITLE_LENGTH} characters`);
+  if (title !== undefined && !isText(title, MAX_TITLE_LENGTH))
+    return refuse(`title must be a string of 1 to ${MAX_TITLE_LENGTH} characters`);
   const creators = i.creators ?? undefined;
-  if (creators !== undefined && !isLabels(creators)) return refuse(`creators must be at most ${MAX_ITEM_LABELS} strings of 1 to ${MAX_ID_LENGTH} characters`);
+  if (creators !== undefined && !isLabels(creators))
+    return refuse(`creators must be at most ${MAX_ITEM_LABELS} strings of 1 to ${MAX_ID_LENGTH} characters`);
   const tags = i.tags ?? undefined;
-  if (tags !== undefined && !isLabels(tags)) return refuse(`tags must be at most ${MAX_ITEM_LABELS} strings of 1 to ${MAX_ID_LENGTH} characters`);
+  if (tags !== undefined && !isLabels(tags))
+    return refuse(`tags must be at most ${MAX_ITEM_LABELS} strings of 1 to ${MAX_ID_LENGTH} characters`);
   const scene = i.scene ?? undefined;
   if (scene !== undefined && !isText(scene, MAX_ID_LENGTH)) return refuse(`scene must be a string of 1 to ${MAX_ID_LENGTH} characters`);
   return {

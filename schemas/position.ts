@@ -19,7 +19,8 @@ export function parsePosition(token: string): Position {
   for (const part of token.split("-").slice(1)) {
     const [partition, offset] = part.split(".") as [string, string];
     const at = Number.parseInt(offset, 36);
-    if (!Number.isSafeInteger(at) || position.has(Number(partition) as Partition)) throw new KindredError("INVALID_POSITION", `not a position token: ${token.slice(0, 64)}`);
+    if (!Number.isSafeInteger(at) || position.has(Number(partition) as Partition))
+      throw new KindredError("INVALID_POSITION", `not a position token: ${token.slice(0, 64)}`);
     position.set(Number(partition) as Partition, at as Offset);
   }
   return position;

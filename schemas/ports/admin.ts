@@ -1,6 +1,6 @@
+import type { KindredError } from "../errors.js";
 import type { CatalogueNumber, Offset, Partition, UserId } from "../ids.js";
 import type { Position } from "../position.js";
-import type { KindredError } from "../errors.js";
 
 /** A dead letter: what could not be folded, and why. */
 export interface DeadLetter {
@@ -61,11 +61,15 @@ export interface DeadLetters {
   /** Ascending by number. */
   list(options: { readonly after?: number; readonly limit: number }): Promise<DeadLetter[]>;
   /** Tries each again as it is (rules may have changed) or repaired; those taken leave the list and are events of the log. */
-  replay(repairs: ReadonlyMap<number, unknown> | "all"): Promise<{ readonly replayed: number; readonly failed: number; readonly position: Position }>;
+  replay(
+    repairs: ReadonlyMap<number, unknown> | "all",
+  ): Promise<{ readonly replayed: number; readonly failed: number; readonly position: Position }>;
 }
 
 /** Upper bounds of the buckets of `kindred_event_to_recall_seconds`, ascending; one more bucket holds what lies above. */
-export const EVENT_TO_RECALL_BUCKETS_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10] as const;
+export const EVENT_TO_RECALL_BUCKETS_SECONDS = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10,
+] as const;
 /** Upper bounds of the buckets of `kindred_index_swap_duration_seconds`. */
 export const INDEX_SWAP_BUCKETS_SECONDS = [0.0001, 0.001, 0.01, 0.1, 1, 10, 60, 300, 1800] as const;
 

@@ -1,5 +1,5 @@
-import type { BehaviourEvent } from "../event.js";
 import type { Catalogue } from "../catalogue.js";
+import type { BehaviourEvent } from "../event.js";
 import type { CatalogueNumber, EpochMs, Offset, Partition, UserId } from "../ids.js";
 import type { ItemInfo } from "../item.js";
 import type { Position } from "../position.js";

@@ -1,5 +1,7 @@
 /** One write of an atomic batch. */
-export type StoreWrite = { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array } | { readonly type: "del"; readonly key: Uint8Array };
+export type StoreWrite =
+  | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: "del"; readonly key: Uint8Array };
 
 /** Half-open or closed range of keys in byte order. */
 export interface KeyRange {

@@ -90,7 +90,11 @@ export interface ReadModelReader {
    * Users within `maxDistance` (0..64) of the user's current fingerprint, nearest first, ties by id; the user left out.
    * To 3 by the bands, exactly (unless `truncated`: a hot bucket was cut at its cap); above it by an exact scan.
    */
-  nearFingerprints(user: UserOrdinal, maxDistance: number, limit: number): Promise<{ readonly ordinals: Uint32Array; readonly distances: Uint8Array; readonly candidates: number; readonly truncated: boolean }>;
+  nearFingerprints(
+    user: UserOrdinal,
+    maxDistance: number,
+    limit: number,
+  ): Promise<{ readonly ordinals: Uint32Array; readonly distances: Uint8Array; readonly candidates: number; readonly truncated: boolean }>;
   /** Hamming distances of the users' fingerprints from `user`'s; 255 where one has none. */
   fingerprintDistances(user: UserOrdinal, others: Uint32Array): Uint8Array;
   /**
