@@ -28,7 +28,7 @@ export async function setUpTypeScript(root) {
   const settings = ["tsconfig.json", "tsconfig.build.json", "package-lock.json"].map((name) => join(root, name));
   const stamp = hashFiles(root, [...settings, ...sources]);
   const stampPath = join(dist, ".kindred-setup");
-  if (readStamp(stampPath) === stamp && existsSync(join(dist, "cli", "main.js"))) return false;
+  if (readStamp(stampPath) === stamp && existsSync(join(dist, "cli", "main.cjs"))) return false;
   removeStaleOutput(root, dist);
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const done = await run(process.execPath, [tsc, "-p", "tsconfig.build.json"], { cwd: root });

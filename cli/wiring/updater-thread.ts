@@ -53,7 +53,7 @@ export class UpdaterThread {
     this.worker = new Worker(new URL("./updater-worker.js", import.meta.url), {
       workerData: config,
       name: "updater",
-      // As the command line's own: see cli/main.ts.
+      // As the command line's own: see cli/main.cts.
       resourceLimits: { maxYoungGenerationSizeMb: 192 },
     });
     this.calls = new RemoteCalls<UpdaterCalls>(this.worker);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 const ROOT = join(import.meta.dirname.replace(/[/\\]dist(?=[/\\])/, ""), "..", "..");
-const MAIN = join(ROOT, "dist", "cli", "main.js");
+const MAIN = join(ROOT, "dist", "cli", "main.cjs");
 
 /** As `npm run kindred` and the installed command have it. */
 const NODE_FLAGS = ["--max-semi-space-size=64"];

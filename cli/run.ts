@@ -1,5 +1,3 @@
-#!/usr/bin/env -S node --max-semi-space-size=64
-// A micro-batch lives for milliseconds: in the default young generation of 16 MiB much of it is copied on, a fifth of a replay's time.
 import { runProgram, type Terminal } from "./command-frame.js";
 import { buildProgram } from "./program.js";
 
