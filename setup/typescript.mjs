@@ -9,14 +9,14 @@ import { SetUpError } from "./set-up-error.mjs";
 export const PRODUCT_FOLDERS = ["schemas", "state", "streams", "index", "models", "api", "native", "cli", "town"];
 /** Read at run time, found beside the compiled file. */
 const STATIC_FILE = /\.(avsc|json|proto|html|css|svg|png|ico|woff2)$/;
-const SOURCE = /(?<!\.d)\.ts$/;
+const SOURCE = /(?<!\.d)\.c?ts$/;
 
 const isWanted = (path) => SOURCE.test(path) || STATIC_FILE.test(path);
 
 /** Output of a source that was removed or renamed would still be found by an import. */
 function removeStaleOutput(root, dist) {
   for (const output of filesUnder(dist)) {
-    const source = join(root, relative(dist, output).replace(/\.js(\.map)?$/, ".ts"));
+    const source = join(root, relative(dist, output).replace(/\.(c?)js(\.map)?$/, ".$1ts"));
     if (!existsSync(source)) rmSync(output);
   }
 }

@@ -98,6 +98,36 @@ describe("the set-up", () => {
     expect((await run(directory, script)).out).toBe(changed);
   });
 
+  it("compiles what changed, puts static files beside it, and leaves no output of a source that is gone", async () => {
+    symlinkSync(join(root, "node_modules"), join(directory, "node_modules"));
+    for (const name of ["tsconfig.json", "tsconfig.build.json", "package-lock.json", "package.json"])
+      cpSync(join(root, name), join(directory, name));
+    const write = (name: string, text: string): void => {
+      mkdirSync(join(directory, name, ".."), { recursive: true });
+      writeFileSync(join(directory, name), text);
+    };
+    write("cli/main.cts", 'import("./run.js").catch(() => undefined);\n');
+    write("cli/run.ts", 'import { a } from "../schemas/a.js";\nconsole.log(a);\n');
+    write("schemas/a.ts", "export const a: number = 1;\n");
+    write("schemas/old.ts", "export const old = 1;\n");
+    write("schemas/event.avsc", "{}");
+    const script = `
+      import { setUpTypeScript } from "./setup/typescript.mjs";
+      try { console.log(await setUpTypeScript(${JSON.stringify(directory)})); } catch (error) { console.log(error.message); }`;
+    const output = (): string[] =>
+      (readdirSync(join(directory, "dist"), { recursive: true }) as string[]).filter((name) => /\.(c?js|avsc)$/.test(name)).sort();
+    expect((await run(directory, script)).out).toBe("true\n");
+    expect(output()).toEqual(["cli/main.cjs", "cli/run.js", "schemas/a.js", "schemas/event.avsc", "schemas/old.js"]);
+    expect((await run(directory, script)).out).toBe("false\n");
+    rmSync(join(directory, "schemas", "old.ts"));
+    write("schemas/a.ts", "export const a: number = 2;\n");
+    expect((await run(directory, script)).out).toBe("true\n");
+    expect(output()).toEqual(["cli/main.cjs", "cli/run.js", "schemas/a.js", "schemas/event.avsc"]);
+    expect((await run(directory, "await import('./dist/cli/run.js')")).out).toBe("2\n");
+    write("schemas/a.ts", 'export const a: number = "2";\n');
+    expect((await run(directory, script)).out).toMatch(/^the TypeScript does not compile; run: npx tsc[^\n]+\nschemas\/a\.ts\(1,14\)/);
+  });
+
   it.skipIf(process.platform !== "linux")("says the one line to run where packages are missing and may not be installed", async () => {
     // A system where nothing is found but a shell and an apt-get, for someone who is not root.
     const bin = join(directory, "bin");
