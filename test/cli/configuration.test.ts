@@ -37,7 +37,7 @@ describe("loadConfiguration", () => {
       flags: { "server.port": { flag: "--port", value: "3" }, dataDir: { flag: "--data-dir", value: undefined } },
     });
     expect(config.server).toMatchObject({ port: 3, host: "localhost", maxEventsPerRequest: 5000 });
-    expect(config.index).toMatchObject({ ef: 200, efConstruction: 90, m: 16 });
+    expect(config.index).toMatchObject({ ef: 200, efConstruction: 90, m: defaultConfig().index.m });
     expect(config.dataDir).toBe("./data");
   });
 
