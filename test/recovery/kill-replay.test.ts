@@ -1,8 +1,9 @@
-import { writeFile } from "node:fs/promises";
+import type { ChildProcess } from "node:child_process";
+import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { kindred, kindredJson, temporaryDirectory } from "../harness/kindred-process.js";
+import { kindred, kindredJson, sleep, temporaryDirectory } from "../harness/kindred-process.js";
 
 const ROWS = 60_000;
 
@@ -57,10 +58,11 @@ describe("replay of one file", () => {
     await kindredJson(flags("small", 4096));
     expect((await hashOf("small")).hash).toBe(expected.hash);
 
+    // Killed once the journal has so many bytes: in the middle, however fast the machine is.
     let kills = 0;
-    for (const delayMs of [500, 700, 900]) {
+    for (const bytes of [200_000, 1_000_000, 2_000_000]) {
       const result = await kindred(flags("killed", 64), {
-        onSpawn: (child) => setTimeout(() => child.kill("SIGKILL"), delayMs),
+        onSpawn: (child) => void whenLarger(join(directory.path, "killed", "journal"), bytes, child).then(() => child.kill("SIGKILL")),
       });
       if (result.signal === "SIGKILL") kills++;
     }
@@ -69,3 +71,23 @@ describe("replay of one file", () => {
     expect(await hashOf("killed")).toMatchObject({ hash: expected.hash, rows: 900 });
   }, 240_000);
 });
+
+/** Resolves when the files of a directory have so many bytes together, or the process has ended. */
+async function whenLarger(path: string, bytes: number, child: ChildProcess): Promise<void> {
+  while (child.exitCode === null && child.signalCode === null) {
+    const sizes = await readdir(path)
+      .then((names) =>
+        Promise.all(
+          names.map((name) =>
+            stat(join(path, name)).then(
+              ({ size }) => size,
+              () => 0,
+            ),
+          ),
+        ),
+      )
+      .catch(() => []);
+    if (sizes.reduce((sum, size) => sum + size, 0) > bytes) return;
+    await sleep(5);
+  }
+}

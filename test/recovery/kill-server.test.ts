@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KindredServer, kindredJson, sleep, temporaryDirectory } from "../harness/kindred-process.js";
 
-const ROUNDS = Number(process.env.KILL_ROUNDS ?? 4);
+const ROUNDS = Number(process.env.KILL_ROUNDS ?? 10);
 const EVENTS_A_BATCH = 20;
 
 interface Sent {
@@ -46,8 +46,11 @@ describe("a server ended by kill -9 during live posts", () => {
     const sent: Sent[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const server = await KindredServer.start(directory.path);
+      const before = sent.length;
       const posting = [0, 1, 2].map((stream) => postUntilKilled(server.url, round, stream, sent));
-      await sleep(150 + ((round * 137) % 400));
+      // Killed while posts are under way and some of this round are acknowledged.
+      while (sent.filter((entry, i) => i >= before && entry.position !== undefined).length < 5) await sleep(5);
+      await sleep((round * 37) % 150);
       await server.kill();
       await Promise.all(posting);
     }
