@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Config } from "../schemas/config.js";
 import { ERRORS, type ErrorCode, KindredError } from "../schemas/errors.js";
 
 interface Problem {
@@ -6,6 +7,9 @@ interface Problem {
   readonly detail?: string;
   readonly title?: string;
 }
+
+/** Events that one request takes, where the server has this configuration. Beyond 5,000 a larger request is no faster. */
+export const eventsPerRequest = (config: Config): number => Math.min(5_000, config.server.maxEventsPerRequest);
 
 const isCode = (code: string | undefined): code is ErrorCode => code !== undefined && Object.hasOwn(ERRORS, code);
 
@@ -72,7 +76,7 @@ function problemOf(answer: Response, text: string, url: string): KindredError {
   }
   const retryAfter = Number(answer.headers.get("retry-after"));
   const asked = answer.headers.has("retry-after") && Number.isFinite(retryAfter) ? { retryAfterSeconds: retryAfter } : {};
-  const fallback = answer.status === 429 || answer.status === 503 ? "OVERLOADED" : "INTERNAL";
+  const fallback = answer.status === 413 ? "BODY_TOO_LARGE" : answer.status === 429 || answer.status === 503 ? "OVERLOADED" : "INTERNAL";
   return new KindredError(
     isCode(problem.code) ? problem.code : fallback,
     problem.detail ?? problem.title ?? `status ${answer.status}`,

@@ -1,4 +1,5 @@
 import Type from "typebox";
+import { MAX_BATCH_RECORDS, MAX_UNCOMMITTED } from "./ports/folded-batch.js";
 
 /**
  * The whole configuration: every key with its range, its default and what it means. `kindred.yaml` at the root lists the
@@ -114,8 +115,8 @@ const generation0 = Type.Object(
 
 const pipeline = Type.Object(
   {
-    batchEvents: integer(4_096, 1, 65_536, "Most events folded into one atomic write."),
-    credits: integer(2, 1, 16, "Batches that may be under way at once."),
+    batchEvents: integer(4_096, 1, MAX_BATCH_RECORDS, "Most events folded into one atomic write."),
+    credits: integer(2, 1, MAX_UNCOMMITTED, "Batches that may be under way at once."),
     cacheRows: integer(100_000, 0, 100_000_000, "User rows kept in memory."),
   },
   closed,

@@ -4,7 +4,7 @@ import type { CatalogueNumber, EpochMs, ItemId, Offset, Partition, UserId } from
 import type { PositionedRecord } from "../schemas/log-record.js";
 import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/ports/admin.js";
 import type { CatalogueStore } from "../schemas/ports/event-log.js";
-import type { FoldedBatch } from "../schemas/ports/folded-batch.js";
+import { type FoldedBatch, MAX_UNCOMMITTED } from "../schemas/ports/folded-batch.js";
 import type { KeyValueStore, StoreWrite } from "../schemas/ports/key-value-store.js";
 import type { FoldContext } from "./fold-context.js";
 import { type FoldTip, RecordFolder } from "./fold-records.js";
@@ -51,9 +51,6 @@ interface PendingCommit {
   readonly itemChanges: Int32Array;
   readonly arena: WriteArena;
 }
-
-/** Most folded micro-batches that may wait to be committed. */
-const MAX_PENDING = 4;
 
 /**
  * The rows of one partition: records folded in, one atomic batch a commit. Fold and commit alternate; the next fold may run
@@ -140,7 +137,7 @@ export class PartitionState {
    */
   async fold(records: readonly PositionedRecord[], endOffset: Offset): Promise<FoldedBatch> {
     this.#check();
-    if (this.#folding || this.#pending.length >= MAX_PENDING)
+    if (this.#folding || this.#pending.length >= MAX_UNCOMMITTED)
       throw new KindredError("INVALID_ARGUMENT", this.#folding ? "one fold at a time" : "commit what was folded before folding more");
     this.#folding = true;
     try {

@@ -13,6 +13,3 @@ export interface FoldingState {
   /** In the order of folding. After it failed the state has to be opened again. */
   commit(folded: FoldedBatch): Promise<void>;
 }
-
-/** Most folded batches that a state lets wait for their commit. */
-export const MAX_UNCOMMITTED = 4;

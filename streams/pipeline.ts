@@ -1,8 +1,10 @@
 import type { Observable } from "rxjs";
+import { KindredError } from "../schemas/errors.js";
 import type { EpochMs } from "../schemas/ids.js";
 import type { LogReader } from "../schemas/ports/event-log.js";
+import { MAX_BATCH_RECORDS, MAX_UNCOMMITTED } from "../schemas/ports/folded-batch.js";
 import type { NewDeadLetter } from "./dead-letters/new-dead-letter.js";
-import { type FoldingState, MAX_UNCOMMITTED } from "./folding-state.js";
+import type { FoldingState } from "./folding-state.js";
 import type { AppliedBatch } from "./operators/batches.js";
 import { checkpoint } from "./operators/checkpoint.js";
 import { type Decode, decodeRecords } from "./operators/decode-records.js";
@@ -29,7 +31,7 @@ export interface PipelineParts {
 export interface PipelineOptions {
   /** Most records folded into one atomic write; 4,096. 1..16,384 */
   readonly maxRecords?: number;
-  /** Batches under way at once; 2: one is folded while another is written. 1..4 (more are taken as 4) */
+  /** Batches under way at once; 2: one is folded while another is written. 1..4 */
   readonly credits?: number;
   /** Ends it after the batches under way. */
   readonly signal?: AbortSignal;
@@ -39,13 +41,17 @@ export interface PipelineOptions {
  * From the log to what readers see: pull → decode → dead letters → fold → checkpoint → publish → acknowledge. Begins where the
  * state was committed; runs until the log ends or `signal` aborts, and then completes once everything under way is published.
  * An error ends it: the state is to be opened again, and a new pipeline begins at its stored position.
+ * @throws KindredError INVALID_ARGUMENT for options out of their range
  */
 export function pipeline(parts: PipelineParts, options: PipelineOptions = {}): Observable<AppliedBatch> {
   const { state } = parts;
+  const { credits = 2, maxRecords = 4096 } = options;
+  if (credits > MAX_UNCOMMITTED || maxRecords > MAX_BATCH_RECORDS)
+    throw new KindredError("INVALID_ARGUMENT", `credits end at ${MAX_UNCOMMITTED}, maxRecords at ${MAX_BATCH_RECORDS}`);
   return pullBatches(new RetryingReader(parts.reader), {
     from: state.appliedOffset,
-    credits: Math.min(options.credits ?? 2, MAX_UNCOMMITTED),
-    maxRecords: options.maxRecords ?? 4096,
+    credits,
+    maxRecords,
     hurry: () => state.migrating,
     ...(options.signal !== undefined && { signal: options.signal }),
   }).pipe(

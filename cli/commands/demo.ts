@@ -5,7 +5,7 @@ import { generateTown, type Town } from "../../town/town.js";
 import { townEvents, townHistory } from "../../town/town-events.js";
 import type { Terminal } from "../command-frame.js";
 import { integerFlag, numberFlag } from "../command-options.js";
-import { ServerClient } from "../server-client.js";
+import { eventsPerRequest, ServerClient } from "../server-client.js";
 import { untilStopped } from "../stop-signals.js";
 import { type RunningServer, startServer } from "../wiring/http-server.js";
 import { makeLogger } from "../wiring/offline.js";
@@ -18,10 +18,15 @@ interface DemoOptions extends ServeOptions {
   readonly history: number;
 }
 
+interface TownOptions extends DemoOptions {
+  /** Most events posted together. */
+  readonly atOnce: number;
+}
+
 const DAY_MS = 86_400_000;
 /** The past covers three weeks. */
 const HISTORY_SPAN_MS = 21 * DAY_MS;
-const EVENTS_A_REQUEST = 5_000;
+const ITEMS_A_REQUEST = 5_000;
 /** Live events are posted so often. */
 const TICK_MS = 100;
 
@@ -41,7 +46,7 @@ async function demo(options: DemoOptions, terminal: Terminal): Promise<void> {
   await untilStopped(async (signal) => {
     const server = await startServer(config, log);
     await serveUntilStopped(server, signal, () =>
-      live(server, town, options, terminal, signal).catch((error: unknown) => {
+      live(server, town, { ...options, atOnce: eventsPerRequest(config) }, terminal, signal).catch((error: unknown) => {
         // A request that the stop cut off is no failure.
         if (!signal.aborted) throw error;
       }),
@@ -49,7 +54,7 @@ async function demo(options: DemoOptions, terminal: Terminal): Promise<void> {
   });
 }
 
-async function live(server: RunningServer, town: Town, options: DemoOptions, terminal: Terminal, signal: AbortSignal): Promise<void> {
+async function live(server: RunningServer, town: Town, options: TownOptions, terminal: Terminal, signal: AbortSignal): Promise<void> {
   await server.ready;
   const client = new ServerClient(server.url, signal);
   const say = (text: string): unknown => terminal.stdout.write(`${text}\n`);
@@ -66,9 +71,9 @@ async function live(server: RunningServer, town: Town, options: DemoOptions, ter
 }
 
 /** Side information first, so that the first fingerprints are made of it; then the past. */
-async function moveIn(client: ServerClient, town: Town, { seed, history }: DemoOptions, signal: AbortSignal): Promise<void> {
-  for (let at = 0; at < town.items.length; at += EVENTS_A_REQUEST)
-    await client.postPatiently("/v1/items", { items: town.items.slice(at, at + EVENTS_A_REQUEST) });
+async function moveIn(client: ServerClient, town: Town, { seed, history, atOnce }: TownOptions, signal: AbortSignal): Promise<void> {
+  for (let at = 0; at < town.items.length; at += ITEMS_A_REQUEST)
+    await client.postPatiently("/v1/items", { items: town.items.slice(at, at + ITEMS_A_REQUEST) });
   let answer = { position: "k1" };
   let batch: BehaviourEvent[] = [];
   const send = async (): Promise<void> => {
@@ -77,7 +82,7 @@ async function moveIn(client: ServerClient, town: Town, { seed, history }: DemoO
   };
   for (const event of townHistory(town, { seed, endTs: Date.now(), spanMs: HISTORY_SPAN_MS, eventsEach: history })) {
     batch.push(event);
-    if (batch.length < EVENTS_A_REQUEST) continue;
+    if (batch.length < atOnce) continue;
     signal.throwIfAborted();
     await send();
   }
@@ -86,13 +91,18 @@ async function moveIn(client: ServerClient, town: Town, { seed, history }: DemoO
 }
 
 /** Posts what happens until it is stopped. A server that asks for patience gets it: the town does not catch up afterwards. */
-async function liveOn(client: ServerClient, town: Town, { seed, eventsPerSecond }: DemoOptions, signal: AbortSignal): Promise<void> {
+async function liveOn(
+  client: ServerClient,
+  town: Town,
+  { seed, eventsPerSecond, atOnce }: TownOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const startTs = Date.now();
   const events = townEvents(town, { seed, startTs, eventsPerSecond });
   let next = events.next().value;
   while (!signal.aborted) {
     const due: BehaviourEvent[] = [];
-    for (const now = Date.now(); next.ts <= now && due.length < EVENTS_A_REQUEST; next = events.next().value) due.push(next);
+    for (const now = Date.now(); next.ts <= now && due.length < atOnce; next = events.next().value) due.push(next);
     if (due.length > 0) await client.postPatiently("/v1/events", { events: due });
     else await sleep(TICK_MS, undefined, { signal });
   }

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { KindredError } from "../../schemas/errors.js";
 import { parseTimestamp } from "../../schemas/event.js";
 import type { EpochMs } from "../../schemas/ids.js";
+import { MAX_BATCH_RECORDS } from "../../schemas/ports/folded-batch.js";
 import { parseAssignments } from "../../streams/files/column-map.js";
 import { EVENT_FIELDS, TS_UNITS, type TsUnit } from "../../streams/files/event-rows.js";
 import { FILE_FORMATS, type FileFormat, formatOfName } from "../../streams/files/file-rows.js";
@@ -58,7 +59,7 @@ export function addReplay(program: Command, terminal: Terminal): void {
       "live",
     )
     .option("--again", "read a file once more that was read before, and count it once more")
-    .option("--batch <n>", "most events of one atomic write", integerFlag(1, 65_536))
+    .option("--batch <n>", "most events of one atomic write", integerFlag(1, MAX_BATCH_RECORDS))
     .action((options: ReplayOptions) => replay(options, terminal));
 }
 

@@ -1,4 +1,5 @@
 import type { Config } from "../../schemas/config.js";
+import { ERRORS, KindredError } from "../../schemas/errors.js";
 import type { BehaviourEvent } from "../../schemas/event.js";
 import type { EpochMs, Offset } from "../../schemas/ids.js";
 import type { LogRecord } from "../../schemas/log-record.js";
@@ -9,7 +10,7 @@ import { type FileFormat, FileRows } from "../../streams/files/file-rows.js";
 import { replayFile } from "../../streams/files/replay-file.js";
 import type { FileProgress } from "../../streams/journal/file-progress.js";
 import { decodeRecord } from "../../streams/record-codec.js";
-import type { ServerClient } from "../server-client.js";
+import { eventsPerRequest, type ServerClient } from "../server-client.js";
 import { eventRulesOf } from "./fold-configuration.js";
 import { withUpdater } from "./offline.js";
 import { Pace } from "./pace.js";
@@ -43,9 +44,6 @@ export interface BackfillReport {
 /** @param share of the work, 0..1 */
 export type OnProgress = (events: number, share: number) => void;
 
-/** Events that one request takes. */
-const EVENTS_A_REQUEST = 5_000;
-
 /** Events that a paced replay appends together: they happen in one moment. */
 const PACED_ROWS = 64;
 
@@ -77,7 +75,8 @@ export function backfillOffline(
 }
 
 /**
- * Over HTTP, into the directory that a server has open. What the server refuses for lack of room is sent again when it says.
+ * Over HTTP, into the directory that a server has open. What the server refuses for lack of room is sent again when it says,
+ * what it finds too large in halves: with --url its limits are not those of `config`.
  * @param remember whether the data directory is at hand, to remember how far the file was sent
  */
 export async function backfillOverHttp(
@@ -98,6 +97,7 @@ export async function backfillOverHttp(
     server,
     before ?? { rowsRead: 0, events: 0, rejected: 0, done: false, run: (stored?.run ?? 0) + 1 },
     state.position,
+    eventsPerRequest(config),
   );
   const pace = source.speed === undefined ? undefined : new Pace(source.speed, signal);
   const rows = await FileRows.open(source.path, source.format, signal);
@@ -111,15 +111,20 @@ export async function backfillOverHttp(
         const read = reader.read(row, rules);
         const wanted =
           "event" in read && read.event.ts >= (source.since ?? 0) && read.event.ts < (source.until ?? Number.POSITIVE_INFINITY);
-        sender.take(wanted ? read.event : undefined, !("event" in read));
-        if (!sender.full) continue;
-        if (pace) await pace.until(sender.newestTs);
-        await sender.send();
-        await markers?.write(hash, sender.progress);
+        sender.take(wanted ? read.event : "event" in read ? "unwanted" : "broken");
+        while (sender.full) {
+          if (pace) await pace.until(sender.newestTs);
+          await sender.send();
+          await markers?.write(hash, sender.progress);
+        }
       }
       onProgress(sender.progress.events, rows.bytesRead / Math.max(1, bytes));
     }
-    await sender.send(!signal.aborted);
+    while (sender.waiting > 0) {
+      await sender.send();
+      await markers?.write(hash, sender.progress);
+    }
+    if (!signal.aborted) sender.finish();
     await markers?.write(hash, sender.progress);
     const { events, rejected, done } = sender.progress;
     return { events, rejected, done, appended: events - (before?.events ?? 0), position: sender.position, known: false };
@@ -128,43 +133,75 @@ export async function backfillOverHttp(
   }
 }
 
-/** Gathers events and posts them; counts what became of them. */
+/** What a row of the file gave: an event, nothing (it lies outside of the time asked for), or it is broken. */
+type TakenRow = BehaviourEvent | "unwanted" | "broken";
+
+const isEvent = (row: TakenRow): row is BehaviourEvent => typeof row === "object";
+
+const isTooLarge = (error: unknown): boolean => error instanceof KindredError && ERRORS[error.code].status === 413;
+
+/** Gathers rows and posts their events; counts what became of them. */
 class Sender {
-  private events: BehaviourEvent[] = [];
-  private rows = 0;
-  private bad = 0;
+  private rows: TakenRow[] = [];
   newestTs = 0;
 
+  /** @param limit most rows of one request; smaller once the server found a request too large */
   constructor(
     private readonly server: ServerClient,
     public progress: FileProgress,
     public position: string,
+    private limit: number,
   ) {}
 
+  get waiting(): number {
+    return this.rows.length;
+  }
+
   get full(): boolean {
-    return this.rows >= EVENTS_A_REQUEST;
+    return this.rows.length >= this.limit;
   }
 
-  take(event: BehaviourEvent | undefined, bad: boolean): void {
-    this.rows++;
-    if (bad) this.bad++;
-    if (event === undefined) return;
-    this.events.push(event);
-    this.newestTs = Math.max(this.newestTs, event.ts);
+  take(row: TakenRow): void {
+    this.rows.push(row);
+    if (isEvent(row)) this.newestTs = Math.max(this.newestTs, row.ts);
   }
 
-  async send(done = false): Promise<void> {
-    const { rowsRead, events, rejected, run } = this.progress;
-    let [accepted, refused] = [0, 0];
-    if (this.events.length > 0) {
-      const answer = await this.server.postPatiently<{ accepted: number; rejected: unknown[]; position: string }>("/v1/events", {
-        events: this.events,
-      });
-      [accepted, refused, this.position] = [answer.accepted, answer.rejected.length, answer.position];
+  /** Sends up to `limit` rows. The progress covers what was sent and no more: the rest may still fail. */
+  async send(): Promise<void> {
+    for (;;) {
+      const rows = this.rows.slice(0, this.limit);
+      const events = rows.filter(isEvent);
+      try {
+        const sent = events.length === 0 ? undefined : await this.post(events);
+        this.rows = this.rows.slice(rows.length);
+        this.count(rows, sent?.accepted ?? 0, sent?.rejected.length ?? 0);
+        this.position = sent?.position ?? this.position;
+        return;
+      } catch (error) {
+        if (!isTooLarge(error) || events.length === 1) throw error;
+        this.limit = Math.ceil(rows.length / 2);
+      }
     }
-    this.progress = { rowsRead: rowsRead + this.rows, events: events + accepted, rejected: rejected + this.bad + refused, done, run };
-    this.events = [];
-    [this.rows, this.bad] = [0, 0];
+  }
+
+  finish(): void {
+    this.progress = { ...this.progress, done: true };
+  }
+
+  private post(events: readonly BehaviourEvent[]): Promise<{ accepted: number; rejected: unknown[]; position: string }> {
+    return this.server.postPatiently("/v1/events", { events });
+  }
+
+  private count(rows: readonly TakenRow[], accepted: number, refused: number): void {
+    const { rowsRead, events, rejected, run } = this.progress;
+    const broken = rows.filter((row) => row === "broken").length;
+    this.progress = {
+      rowsRead: rowsRead + rows.length,
+      events: events + accepted,
+      rejected: rejected + broken + refused,
+      done: false,
+      run,
+    };
   }
 }
 

@@ -1,6 +1,11 @@
 import type { EpochMs, Generation, Offset, Partition, UserId } from "../ids.js";
 import type { PublishedRow } from "./read-model.js";
 
+/** Most records folded into one batch, which is written atomically. */
+export const MAX_BATCH_RECORDS = 16_384;
+/** Most folded batches that a state lets wait for their commit: what may be under way in the pipeline. */
+export const MAX_UNCOMMITTED = 4;
+
 /** What became of the records of one micro-batch. */
 export interface FoldCounts {
   readonly folded: number;

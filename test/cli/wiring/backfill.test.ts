@@ -121,4 +121,42 @@ describe("a backfill", () => {
     expect(await send()).toMatchObject({ appended: 0, known: true });
     expect(got.length).toBe(ROWS);
   });
+
+  it.each([
+    [1_000, { server: { maxEventsPerRequest: 1_000 } }, 1_000, 0],
+    [700, {}, 625, 3],
+  ])("over HTTP keeps to a server that takes %i events a request", async (most, values, largest, refusals) => {
+    const sizes: number[] = [];
+    let refused = 0;
+    server = createServer(async (request, response) => {
+      if (request.method === "GET") return void response.end('{"position":"k1-0.5"}');
+      let body = "";
+      for await (const chunk of request) body += chunk;
+      const { length } = (JSON.parse(body) as { events: BehaviourEvent[] }).events;
+      if (length > most) {
+        refused++;
+        return void response.writeHead(413).end('{"code":"TOO_MANY_EVENTS"}');
+      }
+      sizes.push(length);
+      response.end(JSON.stringify({ accepted: length, rejected: [], position: "k1-0.5" }));
+    });
+    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+    const client = new ServerClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const report = await backfillOverHttp(config(values), client, source, never, () => undefined, false);
+    expect(report).toMatchObject({ events: ROWS, rejected: 1, done: true });
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(ROWS);
+    expect([Math.max(...sizes), refused]).toEqual([largest, refusals]);
+  });
+
+  it("over HTTP gives up on a single event that is too large for the server", async () => {
+    server = createServer((request, response) => {
+      if (request.method === "GET") return void response.end('{"position":"k1-0.5"}');
+      request.resume().on("end", () => response.writeHead(413).end("of a proxy"));
+    });
+    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+    const client = new ServerClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    await expect(backfillOverHttp(config(), client, source, never, () => undefined, false)).rejects.toMatchObject({
+      code: "BODY_TOO_LARGE",
+    });
+  });
 });
