@@ -153,11 +153,20 @@ function deepFreeze<T>(value: T): T {
 
 const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/.test(host);
 
+/** Keys of sections that nothing reads yet, set to something else than their default. */
+function unread(config: Config): string[] {
+  const valueAt = (path: readonly string[]): unknown => path.reduce<unknown>((at, key) => (at as Values)[key], config);
+  return configKeys()
+    .filter(({ path, node }) => (path[0] === "kafka" || path[0] === "registry") && valueAt(path) !== node.default)
+    .map(({ path }) => path.join("."));
+}
+
 /** What is well formed but goes against another key, or asks for what this version does not do yet. */
 function contradictions(config: Config): Problem[] {
   const problems: Problem[] = [];
   const refuse = (key: string, text: string): void => void problems.push({ key, text, where: "" });
   if (config.source.kind === "kafka") refuse("source.kind", '"kafka" is not available in this version; allowed: journal');
+  for (const key of unread(config)) refuse(key, "Kafka and its schema registry are not available in this version; leave it at its default");
   if (config.index.engine === "milvus") refuse("index.engine", '"milvus" is not available in this version; allowed: embedded, exact');
   if (config.auth.keys.length > 0) refuse("auth.keys", "keys are not available in this version; leave the list empty");
   if (config.redis.url !== "") refuse("redis.url", "a shared cache is not available in this version; leave it empty");

@@ -127,7 +127,7 @@ const index = Type.Object(
     engine: choice(
       ["embedded", "exact", "milvus"],
       "embedded",
-      "Who searches vectors: the graph in this process, an exact scan, or a Milvus server.",
+      "Who searches vectors: the graph in this process, an exact scan, or a Milvus server (not in this version).",
     ),
     ef: integer(128, 1, 10_000, "Breadth of a search: larger finds more of the true neighbours and takes longer."),
     m: integer(32, 4, 64, "Links per node of the graph."),
@@ -152,7 +152,7 @@ const deadLetters = Type.Object({ limit: integer(100_000, 0, 100_000_000, "Most 
 
 const kafka = Type.Object(
   {
-    brokers: text("", "host:port, comma separated."),
+    brokers: text("", "host:port, comma separated. Nothing of Kafka is in this version."),
     groupId: text("kindred", "Consumer group.", 1),
     topics: Type.Object(
       {
@@ -178,7 +178,13 @@ export const ConfigSchema = Type.Object(
     server,
     dataDir: text("./data", "Where everything durable lies.", 1),
     source: Type.Object(
-      { kind: choice(["journal", "kafka"], "journal", "Where events come from: the journal in `dataDir`, or Kafka topics.") },
+      {
+        kind: choice(
+          ["journal", "kafka"],
+          "journal",
+          "Where events come from: the journal in `dataDir`, or Kafka topics (not in this version).",
+        ),
+      },
       closed,
     ),
     journal,
@@ -191,13 +197,21 @@ export const ConfigSchema = Type.Object(
     catalogue,
     deadLetters,
     kafka,
-    registry: Type.Object({ url: text("", "Schema registry.") }, closed),
-    redis: Type.Object({ url: text("", "Cache shared between recall nodes; empty: none.") }, closed),
+    registry: Type.Object({ url: text("", "Schema registry. Not in this version.") }, closed),
+    redis: Type.Object({ url: text("", "Cache shared between recall nodes; empty: none. Not in this version.") }, closed),
     auth: Type.Object(
-      { keys: Type.Array(authKey, { default: [], description: "Keys of callers: { key, scopes: [events, recall, admin] }." }) },
+      {
+        keys: Type.Array(authKey, {
+          default: [],
+          description: "Keys of callers: { key, scopes: [events, recall, admin] }. Not in this version.",
+        }),
+      },
       closed,
     ),
-    privacy: Type.Object({ pseudonymKey: text("", "Secret that user ids are replaced with; empty: ids are kept.") }, closed),
+    privacy: Type.Object(
+      { pseudonymKey: text("", "Secret that user ids are replaced with; empty: ids are kept. Not in this version.") },
+      closed,
+    ),
     logging: Type.Object(
       { level: choice(["trace", "debug", "info", "warn", "error", "silent"], "info", "Least severe level logged.") },
       closed,
