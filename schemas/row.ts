@@ -1,4 +1,5 @@
 import { endianness } from "node:os";
+import { crc32 } from "node:zlib";
 import { KindredError } from "./errors.js";
 
 /** Version of the row's layout that this code writes. */
@@ -36,6 +37,8 @@ const HASH_WORD = 24;
 const ACCUMULATORS = HEADER_BYTES / 8;
 const GENERATIONS = ACCUMULATORS + FINGERPRINT_BITS;
 const FIRST_ENTRIES = 16;
+/** Bytes of the checksum at the end. */
+const CHECKSUM = 4;
 
 /** The parts of a row whose size the catalogue decides. */
 export interface RowLayout {
@@ -65,8 +68,10 @@ if (endianness() !== "LE") throw new KindredError("INTERNAL", "rows are little e
  * | | ring: event ids as 64-bit hashes (hi u32, lo u32) x capacity |
  * | | entries, strongest first: item ordinal u32 (of this partition), weight i32 at the entry's own landmark, event time f64 |
  *
- * All f64 hold integers exactly. Size: 624 + (8 + 8 a dimension) a live generation + 8 a ring slot + 16 a profile item;
- * with the defaults (generation 0 of 128 dimensions, ring 32, 128 items) a full row has 3,960 bytes.
+ * CRC-32 of all before it, u32, at the end: RocksDB as packaged hands out a data block with flipped bytes without a word.
+ *
+ * All f64 hold integers exactly. Size: 628 + (8 + 8 a dimension) a live generation + 8 a ring slot + 16 a profile item;
+ * with the defaults (generation 0 of 128 dimensions, ring 32, 128 items) a full row has 3,964 bytes.
  */
 export class Row {
   u32: Uint32Array;
@@ -128,34 +133,38 @@ export class Row {
     if ((bytes[1] as number) > ROW_VERSION)
       throw new KindredError("DIRECTORY_NEWER", `a row has version ${bytes[1]}, this version of kindred reads up to ${ROW_VERSION}`, where);
     if (bytes[1] === 0) throw corrupt("version 0");
+    const content = bytes.subarray(0, bytes.length - CHECKSUM);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (view.getUint32(content.length, true) !== crc32(content)) throw corrupt("its checksum does not fit");
     const word = (index: number): number => view.getUint32(4 * index, true);
     if (word(W.generations) > MAX_GENERATIONS || word(W.ringCapacity) > MAX_RING || word(W.entries) > MAX_PROFILE_ITEMS)
       throw corrupt("a count is out of range");
     const generations: { generation: number; dims: number }[] = [];
     let at = 8 * GENERATIONS;
     for (let g = 0; g < word(W.generations); g++) {
-      const dims = at + 8 <= bytes.length ? view.getUint32(at + 4, true) : 0;
+      const dims = at + 8 <= content.length ? view.getUint32(at + 4, true) : 0;
       if (dims < 1 || dims > MAX_DIMS) throw corrupt("dimensions out of range");
       generations.push({ generation: view.getUint32(at, true), dims });
       at += 8 + 8 * dims;
     }
     const layout = { generations, ringCapacity: word(W.ringCapacity) };
-    if (bytes.length !== 8 * layoutDoubles(layout) + 16 * word(W.entries)) throw corrupt(`${bytes.length} bytes do not fit its counts`);
+    if (content.length !== 8 * layoutDoubles(layout) + 16 * word(W.entries)) throw corrupt(`${bytes.length} bytes do not fit its counts`);
     if (word(W.ringCount) > layout.ringCapacity || word(W.ringHead) >= Math.max(1, layout.ringCapacity))
       throw corrupt("the ring's counts do not fit");
     const row = new Row(layout, Math.max(FIRST_ENTRIES, word(W.entries)));
-    new Uint8Array(row.f64.buffer).set(bytes);
+    new Uint8Array(row.f64.buffer).set(content);
     return row;
   }
 
   get encodedLength(): number {
-    return 4 * this.entryWord + 16 * this.entryCount;
+    return 4 * this.entryWord + 16 * this.entryCount + CHECKSUM;
   }
 
   /** Writes the used part of the row at `at` of `target`, which has room for `encodedLength` bytes. */
   encodeInto(target: Uint8Array, at: number): void {
-    target.set(new Uint8Array(this.f64.buffer, 0, this.encodedLength), at);
+    const content = new Uint8Array(this.f64.buffer, 0, this.encodedLength - CHECKSUM);
+    target.set(content, at);
+    new DataView(target.buffer, target.byteOffset + at + content.length).setUint32(0, crc32(content), true);
   }
 
   encode(): Uint8Array {

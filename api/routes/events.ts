@@ -41,7 +41,8 @@ export function eventRoutes(api: Api, parts: ResolvedParts): void {
     },
     async (request, reply) => {
       // The two content types have a schema each; the type provider sees neither.
-      const body = request.body as Buffer | { readonly events: readonly unknown[] };
+      const body = request.body as Buffer | { readonly events: readonly unknown[] } | undefined;
+      if (body === undefined) throw new KindredError("INVALID_BODY", `a body is wanted: {"events": [...]} or ${LINES_TYPE}`);
       const rules = parts.rules();
       const { events, rejected } = Buffer.isBuffer(body)
         ? acceptLines(body, rules, parts.settings)

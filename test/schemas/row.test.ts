@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MAX_GENERATIONS, Row } from "../../schemas/row.js";
@@ -80,13 +81,15 @@ describe("Row", () => {
       "00fcffff",
       f64(1000),
     ].join("");
-    expect(Buffer.from(small().encode()).toString("hex")).toBe(expected);
+    const checksum = Buffer.alloc(4);
+    checksum.writeUInt32LE(crc32(Buffer.from(expected, "hex")));
+    expect(Buffer.from(small().encode()).toString("hex")).toBe(expected + checksum.toString("hex"));
   });
 
-  it("is 3,960 bytes long at the defaults with a full profile", () => {
+  it("is 3,964 bytes long at the defaults with a full profile", () => {
     const row = Row.create({ generations: [{ generation: 0, dims: 128 }], ringCapacity: 32 });
     for (let i = 0; i < 128; i++) row.insertEntry(i, i, 1, 1);
-    expect(row.encode().length).toBe(3960);
+    expect(row.encode().length).toBe(3964);
   });
 
   it("decodes what it encodes, as a copy", () => {
@@ -115,6 +118,7 @@ describe("Row", () => {
       new Uint8Array([...bytes, 0]),
       bytes.map((b, i) => (i === 0 ? 0 : b)),
       bytes.map((b, i) => (i === 1 ? 0 : b)),
+      bytes.map((b, i) => (i === bytes.length - 20 ? b ^ 1 : b)),
     ])
       expect(() => Row.decode(damaged)).toThrow(expect.objectContaining({ code: "STATE_CORRUPT" }));
   });
