@@ -48,6 +48,7 @@ export class JournalWriter {
   async write(group: readonly Submission[], endOffset: Offset): Promise<Committed> {
     const acceptedAt = this.now();
     const keys = new GroupKeys(this.cipher, await this.keys.ofUsers(usersOf(group)));
+    const shelf = this.shelf.group();
     const sealing: { keys: Uint8Array[]; refs: number[]; offsets: number[]; payloads: Uint8Array[] } = {
       keys: [],
       refs: [],
@@ -70,13 +71,12 @@ export class JournalWriter {
         if (record.kind !== "erase") continue;
         const dropped = keys.drop(record.user);
         if (dropped !== undefined) submission.dropped.push({ user: record.user, key: dropped });
-        for (const write of await this.shelf.forget(record.user)) writes.push(write);
+        await shelf.forget(record.user);
       }
       submission.endOffset = offset as Offset;
       for (const write of submission.writes ?? []) extra.set(Buffer.from(write.key).toString("latin1"), write);
-      if (submission.replacedLetters !== undefined) writes.push(...this.shelf.remove(submission.replacedLetters));
-      if (submission.letters !== undefined && submission.letters.length > 0)
-        for (const write of await this.shelf.keep(submission.letters, acceptedAt, (user) => keys.of(user))) writes.push(write);
+      if (submission.replacedLetters !== undefined) await shelf.remove(submission.replacedLetters);
+      if (submission.letters !== undefined) shelf.keep(submission.letters, acceptedAt, (user) => keys.of(user));
     }
     const sealed = this.cipher.seal(sealing.keys, sealing.offsets, sealing.payloads);
     const records = sealed.map((bytes, i): BlockRecord => ({ keyRef: sealing.refs[i] as number, acceptedAt, sealed: bytes }));
@@ -86,9 +86,11 @@ export class JournalWriter {
       first += block.length;
     }
     for (const write of keys.writes()) writes.push(write);
+    for (const write of await shelf.writes()) writes.push(write);
     writes.push(...extra.values(), { type: "put", key: META.end, value: numberValue(offset) });
     await this.store.batch(writes, { sync: true });
     keys.confirm(this.keys);
+    this.shelf.commit(shelf);
     return {
       endOffset: offset as Offset,
       records: sealing.payloads.map((bytes, i) => ({ offset: sealing.offsets[i] as Offset, bytes, acceptedAt })),

@@ -1,7 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { EventRules } from "../../../schemas/event.js";
 import type { UserId } from "../../../schemas/ids.js";
-import { MemoryStore } from "../../../state/memory-store.js";
+import { MemoryStore } from "../../harness/memory-store.js";
 import { JournalDeadLetters } from "../../../streams/dead-letters/journal-dead-letters.js";
 import type { NewDeadLetter } from "../../../streams/dead-letters/new-dead-letter.js";
 import { Journal } from "../../../streams/journal/journal.js";
@@ -112,5 +112,56 @@ describe("dead letters", () => {
     await shelf.journal.erase("ann" as UserId, 5);
     expect(await shelf.origins()).toEqual(["2", "3"]);
     expect(shelf.journal.shelf.counts.kept).toBe(2);
+  });
+
+  describe("of one group commit", () => {
+    const [ann, bob] = ["ann" as UserId, "bob" as UserId];
+    const of = (user: UserId, n: number, more: Partial<NewDeadLetter> = {}) => letter(n, { user, ...more });
+    /** Callers of the same turn share a group. */
+    const inOneGroup = (...calls: Promise<unknown>[]) => Promise.all(calls);
+
+    it("are counted once when their user is erased twice, and the next user's are still found", async () => {
+      const shelf = await new Shelf().open();
+      await shelf.journal.keepLetters([of(ann, 1), of(bob, 2)]);
+      await inOneGroup(shelf.journal.erase(ann, 5), shelf.journal.erase(ann, 6));
+      expect(shelf.journal.shelf.counts.kept).toBe(1);
+      await shelf.journal.erase(bob, 7);
+      expect(await shelf.origins()).toEqual([]);
+      expect(shelf.journal.shelf.counts.kept).toBe(0);
+    });
+
+    it("are gone when an erasure follows them, and stay when they follow it", async () => {
+      const shelf = await new Shelf().open();
+      await inOneGroup(
+        shelf.journal.keepLetters([of(ann, 1), of(bob, 2)]),
+        shelf.journal.erase(ann, 5),
+        shelf.journal.keepLetters([of(ann, 3)]),
+      );
+      expect(await shelf.origins()).toEqual(["2", "3"]);
+      await shelf.open();
+      expect(shelf.journal.shelf.counts.kept).toBe(2);
+    });
+
+    it("are counted once when they are replaced and their user is erased", async () => {
+      const shelf = await new Shelf().open();
+      await shelf.journal.keepLetters([of(ann, 1), of(bob, 2), letter(3)]);
+      await inOneGroup(
+        shelf.journal.erase(ann, 5),
+        shelf.journal.commit({ records: [record("ann", "song:1")], replacedLetters: [1, 44] }),
+        shelf.journal.erase(ann, 6),
+      );
+      expect(await shelf.origins()).toEqual(["2", "3"]);
+      expect(shelf.journal.shelf.counts).toEqual({ kept: 2, dropped: 0 });
+    });
+
+    it("count as they were when the group could not be written", async () => {
+      const shelf = await new Shelf().open();
+      await shelf.journal.keepLetters([of(ann, 1), of(bob, 2)]);
+      const write = vi.spyOn(shelf.journal.store, "batch").mockRejectedValue(new Error("disk full"));
+      await expect(shelf.journal.erase(ann, 5)).rejects.toThrow();
+      write.mockRestore();
+      expect(shelf.journal.shelf.counts.kept).toBe(2);
+      expect(await shelf.origins()).toEqual(["1", "2"]);
+    });
   });
 });
