@@ -53,8 +53,8 @@ function distanceOf(a: bigint, b: bigint): number {
 }
 
 /**
- * The read model in plain TypeScript: what it answers is the definition, and the oracle of every other
- * implementation. Ordinals are given in the order of first appearance. Ties by id go by UTF-16 code units.
+ * The read model in plain TypeScript, an oracle of the tests that no server runs: what it answers is the definition for
+ * every other implementation. Ordinals are given in the order of first appearance. Ties by id go by UTF-16 code units.
  *
  * - An item's *users* are those whose current profile holds it with weight > 0.
  * - An item's *listeners* are a bounded log: a user enters it when a publication gives the item a weight > 0 that the

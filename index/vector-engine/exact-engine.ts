@@ -11,8 +11,8 @@ export interface ExactEngineSettings {
 }
 
 /**
- * Brute force in plain TypeScript: every search looks at every vector, in doubles. The oracle of all tests,
- * and an engine that needs no addon; a search costs O(size * dims) on the calling thread.
+ * Brute force in plain TypeScript: every search looks at every vector, in doubles. An oracle of the tests,
+ * that no server runs; a search costs O(size * dims) on the calling thread.
  */
 export class ExactEngine implements VectorEngine {
   readonly dims: number;

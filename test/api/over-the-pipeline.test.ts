@@ -9,8 +9,8 @@ import type { AppliedPosition } from "../../schemas/ports/event-log.js";
 import { covers } from "../../schemas/position.js";
 import { generationZero } from "../../state/catalogue-builder.js";
 import { foldSettings } from "../../state/fold-settings.js";
-import { PipelineDriver } from "../../streams/pipeline-driver.js";
 import { NodeCipher } from "../harness/node-cipher.js";
+import { PipelineDriver } from "../harness/pipeline-driver.js";
 import { NOW, type TestServer, testServer } from "./test-server.js";
 
 type Answer = Static<typeof RecallAnswer>;

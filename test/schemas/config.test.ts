@@ -118,6 +118,17 @@ describe("buildConfig", () => {
     expect(refusal(values)).toMatch(message);
   });
 
+  it.each(["127.0.0.1", "127.8.9.10", "::1", "[::1]", "localhost"])("lets a server without keys listen on %s", (host) => {
+    expect(from({ server: { host } }).server.host).toBe(host);
+  });
+
+  it.each(["::", "10.0.0.1", "example.org", "127.0.0.1.example.org", "localhost.example.org", "", "128.0.0.1"])(
+    "refuses to listen on %j without keys",
+    (host) => {
+      expect(refusal({ server: { host } })).toMatch(/^server\.host: /);
+    },
+  );
+
   it("finds the name that was meant", () => {
     expect(nearest("bodylimitbytes", ["host", "port", "bodyLimitBytes"])).toBe("bodyLimitBytes");
     expect(nearest("x", [])).toBeUndefined();

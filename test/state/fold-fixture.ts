@@ -7,9 +7,9 @@ import type { LogRecord, PositionedRecord } from "../../schemas/log-record.js";
 import type { KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
 import { buildCatalogue, generationZero } from "../../state/catalogue-builder.js";
 import { type FoldNumbers, foldSettings } from "../../state/fold-settings.js";
-import { MemoryCatalogues } from "../../state/memory-catalogues.js";
-import { MemoryStore } from "../../state/memory-store.js";
 import { PartitionState } from "../../state/partition-state.js";
+import { MemoryCatalogues } from "../harness/memory-catalogues.js";
+import { MemoryStore } from "../harness/memory-store.js";
 
 export const DAY = 86_400_000;
 

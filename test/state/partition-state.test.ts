@@ -7,9 +7,9 @@ import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
 import type { KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
 import { Row } from "../../schemas/row.js";
 import { META_KEY } from "../../state/keys.js";
-import { MemoryStore } from "../../state/memory-store.js";
 import { decodeMeta } from "../../state/partition-meta.js";
 import { HashSum } from "../../state/state-hash.js";
+import { MemoryStore } from "../harness/memory-store.js";
 import { activate, catalogueOf, erase, event, positioned, SlowStore, TestPartition } from "./fold-fixture.js";
 
 const TAGGED = Array.from({ length: 12 }, (_, i) => ({

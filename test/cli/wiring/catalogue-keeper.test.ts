@@ -4,7 +4,7 @@ import type { CatalogueNumber, ItemId } from "../../../schemas/ids.js";
 import type { ItemInfo } from "../../../schemas/item.js";
 import { generationZero } from "../../../state/catalogue-builder.js";
 import { foldSettings } from "../../../state/fold-settings.js";
-import { MemoryCatalogues } from "../../../state/memory-catalogues.js";
+import { MemoryCatalogues } from "../../harness/memory-catalogues.js";
 
 describe("CatalogueKeeper", () => {
   const items: ItemInfo[] = [];

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { ItemInfo } from "../../../schemas/item.js";
-import { MemoryStore } from "../../../state/memory-store.js";
 import { parseAssignments } from "../../../streams/files/column-map.js";
 import { ITEM_FIELDS } from "../../../streams/files/item-rows.js";
 import { type ItemsFileOptions, itemsFromFile } from "../../../streams/files/items-from-file.js";
 import { JournalItems } from "../../../streams/journal/journal-items.js";
+import { MemoryStore } from "../../harness/memory-store.js";
 import { temporaryFiles } from "./temporary-files.js";
 
 const write = temporaryFiles();

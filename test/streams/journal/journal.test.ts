@@ -2,11 +2,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Offset, UserId } from "../../../schemas/ids.js";
 import type { StoreWrite } from "../../../schemas/ports/key-value-store.js";
-import { MemoryStore } from "../../../state/memory-store.js";
 import { Journal } from "../../../streams/journal/journal.js";
 import { META, numberKey, numberValue } from "../../../streams/journal/journal-keys.js";
 import type { JournalOptions } from "../../../streams/journal/journal-options.js";
 import { decodeRecord } from "../../../streams/record-codec.js";
+import { MemoryStore } from "../../harness/memory-store.js";
 import { NodeCipher } from "../../harness/node-cipher.js";
 import { itemsOf, readAll, record, records } from "../journal-fixtures.js";
 

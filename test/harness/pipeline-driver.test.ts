@@ -4,11 +4,11 @@ import { RandomIndexing } from "../../models/random-indexing.js";
 import type { ItemId, UserId } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import type { StoreWrite } from "../../schemas/ports/key-value-store.js";
-import { MemoryStore } from "../../state/memory-store.js";
 import { numberKey } from "../../streams/journal/journal-keys.js";
-import { type DriverOptions, PipelineDriver } from "../../streams/pipeline-driver.js";
-import { NodeCipher } from "../harness/node-cipher.js";
-import { event } from "./journal-fixtures.js";
+import { event } from "../streams/journal-fixtures.js";
+import { MemoryStore } from "./memory-store.js";
+import { NodeCipher } from "./node-cipher.js";
+import { type DriverOptions, PipelineDriver } from "./pipeline-driver.js";
 
 const DAY = 86_400_000;
 const drive = (options: Partial<DriverOptions> = {}): Promise<PipelineDriver> =>

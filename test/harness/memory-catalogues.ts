@@ -1,6 +1,6 @@
-import type { Catalogue } from "../schemas/catalogue.js";
-import type { CatalogueNumber } from "../schemas/ids.js";
-import type { CatalogueStore } from "../schemas/ports/event-log.js";
+import type { Catalogue } from "../../schemas/catalogue.js";
+import type { CatalogueNumber } from "../../schemas/ids.js";
+import type { CatalogueStore } from "../../schemas/ports/event-log.js";
 
 /** A CatalogueStore in memory, for tests. */
 export class MemoryCatalogues implements CatalogueStore {

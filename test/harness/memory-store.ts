@@ -1,6 +1,6 @@
-import { KindredError } from "../schemas/errors.js";
-import type { KeyRange, KeyValueStore, StoreWrite } from "../schemas/ports/key-value-store.js";
-import { checkKey, ownedRange } from "./store-keys.js";
+import { KindredError } from "../../schemas/errors.js";
+import type { KeyRange, KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
+import { checkKey, ownedRange } from "../../state/store-keys.js";
 
 /** Latin-1 text of a key: it compares as the bytes do, and a Map can hold it. */
 const nameOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");

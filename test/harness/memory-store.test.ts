@@ -1,5 +1,5 @@
-import { MemoryStore } from "../../state/memory-store.js";
-import { storeConformance } from "./store-conformance.js";
+import { storeConformance } from "../state/store-conformance.js";
+import { MemoryStore } from "./memory-store.js";
 
 storeConformance("MemoryStore", async () => {
   const store = new MemoryStore();
