@@ -8,8 +8,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { LoadClient } from "../test/harness/http-load.js";
 import { KindredServer, kindredJson, temporaryDirectory } from "../test/harness/kindred-process.js";
-import { LoadClient } from "./harness/http-load.js";
 import { Results, round } from "./harness/results.js";
 
 const data = process.argv[2];

@@ -6,8 +6,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { LoadClient } from "../test/harness/http-load.js";
 import { KindredServer, kindredJson, projectRoot, temporaryDirectory } from "../test/harness/kindred-process.js";
-import { LoadClient } from "./harness/http-load.js";
 
 const data = process.argv[2];
 if (data === undefined) throw new Error("usage: npm run -s bench -- neighbours DIR_OF_LASTFM_2K");

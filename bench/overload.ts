@@ -5,8 +5,8 @@
  *   npm run -s bench -- overload [--seconds 30]
  */
 import { parseArgs } from "node:util";
+import { LoadClient } from "../test/harness/http-load.js";
 import { KindredServer, kindredJson, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
-import { LoadClient } from "./harness/http-load.js";
 import { Results, round } from "./harness/results.js";
 
 const { values: flags } = parseArgs({

@@ -4,8 +4,8 @@
  *   npm run -s bench -- recall-latency [--users 20000] [--seconds 20] [--connections 16]
  */
 import { parseArgs } from "node:util";
+import { LoadClient, saturate, steadily } from "../test/harness/http-load.js";
 import { KindredServer, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
-import { LoadClient, saturate, steadily } from "./harness/http-load.js";
 import { quantile, Results, round } from "./harness/results.js";
 
 const { values: flags } = parseArgs({

@@ -4,8 +4,8 @@
  *   npm run -s bench -- soak [--minutes 60] [--rate 1000]
  */
 import { parseArgs } from "node:util";
+import { LoadClient, steadily } from "../test/harness/http-load.js";
 import { KindredServer, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
-import { LoadClient, steadily } from "./harness/http-load.js";
 import { Results, round } from "./harness/results.js";
 
 const { values: flags } = parseArgs({

@@ -1,4 +1,4 @@
-import { LoadClient, steadily } from "../../bench/harness/http-load.js";
+import { LoadClient, steadily } from "./http-load.js";
 import type { KindredServer } from "./kindred-process.js";
 
 /** Settings under which a few thousand rows get graphs and every few hundred moved ones a new graph. */

@@ -7,7 +7,7 @@ export interface Answer {
   readonly ms: number;
 }
 
-/** A keep-alive HTTP client with a fixed number of connections: the load generator of all benches. */
+/** A keep-alive HTTP client with a fixed number of connections: the load generator of all benches, and of tests under load. */
 export class LoadClient {
   private readonly agent: Agent;
 
