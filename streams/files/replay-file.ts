@@ -19,7 +19,7 @@ export interface ReplayFileOptions extends EventRowOptions {
   /** Only events with since <= ts < until. */
   readonly since?: EpochMs;
   readonly until?: EpochMs;
-  /** Asked before each append, with its newest event time: a paced replay waits here. */
+  /** Asked before each append of events, with the newest event time of its batch: a paced replay waits here. */
   readonly beforeAppend?: (newestTs: EpochMs) => Promise<void>;
   /** A file that was read before is read once more, and counts once more. */
   readonly again?: boolean;
@@ -27,7 +27,7 @@ export interface ReplayFileOptions extends EventRowOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Told after each batch. Bytes are those of the file itself. */
+/** Told after each block of the file and at the end. Bytes are those of the file itself. */
 export interface ReplayFileProgress {
   readonly bytesRead: number;
   readonly bytesTotal: number;
@@ -73,7 +73,11 @@ export async function replayFile(
     const reader = new EventRows(options, options.format === "ndjson" ? undefined : rows.columns, path);
     const backfill = new Backfill(journal, hash, start, reader, options);
     for await (const block of rows.blocks()) {
-      for (const row of block) if (backfill.take(row)) await backfill.flush();
+      for (const row of block) {
+        if (!backfill.take(row)) continue;
+        await backfill.flush();
+        if (options.signal?.aborted === true) break;
+      }
       onProgress?.({
         bytesRead: rows.bytesRead,
         bytesTotal: bytes,
@@ -81,9 +85,8 @@ export async function replayFile(
         rejected: backfill.progress.rejected,
       });
     }
-    const done = options.signal?.aborted !== true;
-    const endOffset = await backfill.finish(done);
-    const { events, rejected } = backfill.progress;
+    const endOffset = await backfill.finish(options.signal?.aborted !== true);
+    const { events, rejected, done } = backfill.progress;
     onProgress?.({ bytesRead: rows.bytesRead, bytesTotal: bytes, events, rejected });
     return { ...summary, events, rejected, appended: events - start.events, known: false, done, endOffset };
   } finally {
@@ -111,6 +114,8 @@ class Backfill {
   #rows = 0;
   #records: LogRecord[] = [];
   #letters: NewDeadLetter[] = [];
+  /** Of `#records`. */
+  #newestTs: EpochMs | undefined;
   #endOffset = 0 as Offset;
 
   constructor(journal: Journal, hash: string, start: FileProgress, reader: EventRows, options: ReplayFileOptions) {
@@ -133,8 +138,10 @@ class Backfill {
     const read = this.#reader.read(row, this.#options.rules);
     if ("event" in read) {
       const { since, until } = this.#options;
-      if ((since === undefined || read.event.ts >= since) && (until === undefined || read.event.ts < until))
+      if ((since === undefined || read.event.ts >= since) && (until === undefined || read.event.ts < until)) {
         this.#records.push({ kind: "event", event: read.event });
+        this.#newestTs = Math.max(this.#newestTs ?? read.event.ts, read.event.ts);
+      }
     } else {
       const { rejection, raw, user } = read;
       this.#letters.push({
@@ -150,16 +157,23 @@ class Backfill {
   }
 
   async flush(done = false): Promise<void> {
+    const { beforeAppend, signal } = this.#options;
+    if (beforeAppend !== undefined && this.#newestTs !== undefined) {
+      await beforeAppend(this.#newestTs);
+      // Stopped while it waited: what is not due yet is left to the next call.
+      if (signal?.aborted === true) return;
+    }
     const { rowsRead, events, rejected, run } = this.progress;
     const [records, letters] = [this.#records, this.#letters];
     this.progress = { rowsRead: rowsRead + this.#rows, events: events + records.length, rejected: rejected + letters.length, done, run };
     this.#rows = 0;
     this.#records = [];
     this.#letters = [];
+    this.#newestTs = undefined;
     const isFull = (): boolean => this.#inFlight.length >= MAX_IN_FLIGHT || this.#eventsInFlight + records.length > MAX_EVENTS_IN_FLIGHT;
     while (this.#inFlight.length > 0 && isFull()) await this.#settleOldest();
     const ahead = this.#eventsInFlight + records.length;
-    await this.#journal.whenLagBelow(Math.max(1, this.#credits - ahead + 1), this.#options.signal);
+    await this.#journal.whenLagBelow(Math.max(1, this.#credits - ahead + 1), signal);
     this.#append(records, letters);
   }
 

@@ -208,6 +208,53 @@ describe("replayFile", () => {
     expect(most).toBeLessThanOrEqual(50);
   });
 
+  it("asks before each append of events, with the newest time among them", async () => {
+    const journal = await openJournal();
+    const seconds = [5, 9, 7, 3, 4, 6, 11];
+    const path = await write("paced.csv", `user,item,ts\n${seconds.map((s) => `ann,song:${s},${s}\n`).join("")}`);
+    const asked: { newestTs: number; appended: number }[] = [];
+    const beforeAppend = async (newestTs: number) => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      asked.push({ newestTs, appended: journal.endOffset });
+    };
+    const result = await replayFile(journal, path, { ...csv, batchRows: 3, since: 4_000, beforeAppend });
+    expect(asked).toEqual([
+      { newestTs: 9_000, appended: 0 },
+      { newestTs: 6_000, appended: 3 },
+      { newestTs: 11_000, appended: 5 },
+    ]);
+    expect(result).toMatchObject({ appended: 6, done: true });
+  });
+
+  it.each([
+    [1, 3],
+    [3, 9],
+  ])("appends nothing more when it is stopped before append %i, and goes on there", async (stopAt, batchRows) => {
+    const path = await write("stop-paced.csv", plays(30));
+    const journal = await openJournal();
+    const stop = new AbortController();
+    let asked = 0;
+    const beforeAppend = async () => {
+      if (++asked === stopAt) stop.abort();
+    };
+    const first = await replayFile(journal, path, { ...csv, batchRows, beforeAppend, signal: stop.signal });
+    expect(first).toMatchObject({ appended: (stopAt - 1) * batchRows, done: false });
+    expect(journal.endOffset).toBe((stopAt - 1) * batchRows);
+    expect(await replayFile(journal, path, csv)).toMatchObject({ events: 30, done: true });
+    expect(itemsOf(await readAll(journal.reader()))).toEqual(Array.from({ length: 30 }, (_, i) => `song:${i}`));
+  });
+
+  it("is not done when it is stopped before the last append", async () => {
+    const journal = await openJournal();
+    const stop = new AbortController();
+    const result = await replayFile(journal, await write("last.csv", plays(5)), {
+      ...csv,
+      beforeAppend: async () => stop.abort(),
+      signal: stop.signal,
+    });
+    expect(result).toMatchObject({ appended: 0, done: false, endOffset: 0 });
+  });
+
   it("takes only events of the time asked for", async () => {
     const journal = await openJournal();
     await replayFile(journal, await write("time.csv", plays(40)), { ...csv, since: 1_600_000_010_000, until: 1_600_000_013_000 });
