@@ -1,5 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as timer } from "node:timers/promises";
 import type { EpochMs } from "../../schemas/ids.js";
+
+/** The longest that a timer waits: 31 bits of milliseconds. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** Lets events happen as far apart as they did, times a factor. */
 export class Pace {
@@ -10,6 +13,7 @@ export class Pace {
     private readonly speed: number,
     private readonly signal: AbortSignal,
     private readonly now: () => number = () => performance.now(),
+    private readonly sleep: (ms: number, signal: AbortSignal) => Promise<void> = (ms, signal) => timer(ms, undefined, { signal }),
   ) {}
 
   /** Milliseconds until an event of `ts` is due; the first one is due at once. */
@@ -20,8 +24,10 @@ export class Pace {
 
   /** Resolves when it is due, or when the signal aborts. */
   async until(ts: EpochMs): Promise<void> {
-    const wait = this.dueIn(ts);
-    // Timers take 31 bits; what is due in weeks is waited for in parts.
-    if (wait > 0) await sleep(Math.min(wait, 2 ** 31 - 1), undefined, { signal: this.signal }).catch(() => undefined);
+    // What is due in weeks is more than one timer takes.
+    for (let wait = this.dueIn(ts); wait > 0 && !this.signal.aborted; wait = this.dueIn(ts))
+      await this.sleep(Math.min(wait, LONGEST_MS), this.signal).catch((error: unknown) => {
+        if (!this.signal.aborted) throw error;
+      });
   }
 }

@@ -14,6 +14,20 @@ describe("Pace", () => {
     expect(pace.dueIn(4_000_000)).toBe(0);
   });
 
+  it("waits in parts for what is due later than a timer reaches", async () => {
+    let now = 0;
+    const slept: number[] = [];
+    const sleep = async (ms: number) => {
+      slept.push(ms);
+      now += ms;
+    };
+    const pace = new Pace(1, new AbortController().signal, () => now, sleep);
+    await pace.until(0);
+    await pace.until(5_000_000_000);
+    expect(now).toBe(5_000_000_000);
+    expect(Math.max(...slept)).toBeLessThan(2 ** 31);
+  });
+
   it("stops waiting when it is told to", async () => {
     const stop = new AbortController();
     const pace = new Pace(1, stop.signal);
