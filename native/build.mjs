@@ -136,6 +136,7 @@ async function buildAddon() {
 /** What threads share, without Node: the table alone, and the whole index. */
 const STRESS = {
   table_stress: ["kernels", "vector_table"],
+  reserved_memory: ["kernels", "vector_table", "exact_scan"],
   index_stress: [
     "kernels",
     "vector_table",

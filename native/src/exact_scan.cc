@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <thread>
 
 namespace kindred {
@@ -57,15 +58,24 @@ std::atomic<int>& SpareCores() {
   return spare;
 }
 
-int TakeCores(int wanted) {
-  int taken = 0;
-  while (taken < wanted) {
-    int spare = SpareCores().load();
-    if (spare <= 0) break;
-    if (SpareCores().compare_exchange_weak(spare, spare - 1)) taken++;
+// Takes up to so many of them, and gives them back however the scan ends.
+class TakenCores {
+ public:
+  explicit TakenCores(int wanted) {
+    while (count_ < wanted) {
+      int spare = SpareCores().load();
+      if (spare <= 0) break;
+      if (SpareCores().compare_exchange_weak(spare, spare - 1)) count_++;
+    }
   }
-  return taken;
-}
+  ~TakenCores() { SpareCores().fetch_add(count_); }
+  TakenCores(const TakenCores&) = delete;
+  TakenCores& operator=(const TakenCores&) = delete;
+  int count() const { return count_; }
+
+ private:
+  int count_ = 0;
+};
 
 bool ScanPart(const VectorTable& table, Queries queries, OrdinalRange range, uint64_t begin, uint64_t end, const OrdinalFilter& filter,
               const Deadline& deadline, TopK* tops) {
@@ -81,7 +91,8 @@ bool ScanPart(const VectorTable& table, Queries queries, OrdinalRange range, uin
 bool ScanRange(const VectorTable& table, Queries queries, OrdinalRange range, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops) {
   const uint64_t limit = table.OrdinalLimit();
   const uint64_t steps = limit <= range.first ? 0 : (limit - range.first + range.step - 1) / range.step;
-  const int helpers = steps < kParallelScanOrdinals ? 0 : TakeCores(3);
+  const TakenCores cores(steps < kParallelScanOrdinals ? 0 : 3);
+  const int helpers = cores.count();
   if (helpers == 0) return ScanPart(table, queries, range, range.first, limit, filter, deadline, tops);
 
   // Parts are taken one after the other, so that a core busy with something else holds nobody up.
@@ -97,17 +108,23 @@ bool ScanRange(const VectorTable& table, Queries queries, OrdinalRange range, co
       if (!ScanPart(table, queries, range, begin, end, filter, deadline, into)) complete.store(false);
     }
   };
+  // All memory is had before the first thread starts: a thread that throws would end the process.
   std::vector<std::vector<TopK>> partial(helpers, std::vector<TopK>(tops, tops + queries.count));
+  for (uint32_t q = 0; q < queries.count; q++) {
+    // What `tops` holds already comes with each part once more when they are merged.
+    const size_t most = tops[q].size() + steps;
+    tops[q].Reserve(most);
+    for (auto& part : partial) part[q].Reserve(most);
+  }
   std::vector<std::thread> threads;
   threads.reserve(helpers);
   try {
     for (int i = 0; i < helpers; i++) threads.emplace_back(work, partial[i].data());
-  } catch (const std::system_error&) {
-    // No more threads: the parts are done by those there are.
+  } catch (const std::exception&) {
+    // No more threads, or no memory for one: the parts are done by those there are.
   }
   work(tops);
   for (auto& thread : threads) thread.join();
-  SpareCores().fetch_add(helpers);
   for (auto& part : partial)
     for (uint32_t q = 0; q < queries.count; q++) tops[q].Merge(part[q]);
   return complete.load();

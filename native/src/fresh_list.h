@@ -44,8 +44,10 @@ class FreshList {
   // ---- the writer ----
   // After it so many Appends cannot fail.
   void Reserve(uint32_t count) {
-    const uint32_t room = kChunk - size_.load(std::memory_order_relaxed) % kChunk + static_cast<uint32_t>(spare_.size()) * kChunk;
-    for (uint32_t have = room; have <= count; have += kChunk) spare_.push_back(std::make_unique<Chunk>());
+    const uint32_t size = size_.load(std::memory_order_relaxed);
+    // A full last chunk has no room: only the first chunk is there before anything is in it.
+    const uint32_t room = size == 0 ? kChunk : (kChunk - size % kChunk) % kChunk;
+    for (size_t have = room + spare_.size() * kChunk; have < count; have += kChunk) spare_.push_back(std::make_unique<Chunk>());
   }
   void Append(FreshEntry entry) {
     const uint32_t size = size_.load(std::memory_order_relaxed);

@@ -19,6 +19,8 @@ class TopK {
     k_ = k;
     heap_.clear();
   }
+  // After it, of at most `limit` offers none allocates. A copy has to reserve anew.
+  void Reserve(size_t limit) { heap_.reserve(std::min<size_t>(k_, limit)); }
   // Whether something of this score may still enter; NaN never does.
   bool Accepts(float score) const { return heap_.size() < k_ ? score == score : score >= heap_.front().score; }
   void Offer(Scored found) {
