@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { constants } from "node:os";
 import { KindredError } from "../schemas/errors.js";
 
@@ -9,6 +10,8 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
  */
 export async function untilStopped<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
+  // Each request to a server listens until it is collected: thousands are no leak.
+  setMaxListeners(0, stop.signal);
   const onSignal = (name: (typeof SIGNALS)[number]): void => {
     if (stop.signal.aborted) process.exit(128 + constants.signals[name]);
     stop.abort(new KindredError("NOT_READY", `stopped by ${name}`));

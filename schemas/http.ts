@@ -149,7 +149,13 @@ export const RecallAnswer = Type.Object(
   },
   { title: "RecallAnswer" },
 );
-export const RecallAnswers = Type.Object({ results: Type.Array(RecallAnswer) }, { title: "RecallAnswers" });
+/** One answer of many: whose it is, and the answer. */
+const RecallAnswerOf = Type.Object({
+  user: Type.Optional(Type.String({ description: "Who asked, for scenarios of users" })),
+  item: Type.Optional(Type.String({ description: "What was asked from, for i2i" })),
+  ...RecallAnswer.properties,
+});
+export const RecallAnswers = Type.Object({ results: Type.Array(RecallAnswerOf) }, { title: "RecallAnswers" });
 
 const recallFields = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 50 })),
@@ -301,6 +307,27 @@ export const DeadLettersAnswer = Type.Object({
     }),
   ),
 });
+/** Lines of a file that were refused before they were sent. */
+export const RefusedLinesBody = Type.Object(
+  {
+    lines: Type.Array(
+      Type.Object(
+        {
+          code: Type.String({ maxLength: 64, description: "A code of the error table" }),
+          message: Type.String({ maxLength: 4096 }),
+          origin: Type.String({ maxLength: 256 }),
+          original: Type.String({ maxLength: 65_536 }),
+          user: Type.Optional(Id),
+          raw: Type.Optional(Type.Unsafe<unknown>({ description: "What was read from the line" })),
+        },
+        list,
+      ),
+      { maxItems: 1000 },
+    ),
+  },
+  list,
+);
+export const RefusedLinesAnswer = Type.Object({ kept: Type.Integer() });
 /** Exactly one of `all`, `repairs`. */
 export const ReplayBody = Type.Object(
   {

@@ -80,7 +80,9 @@ export function recallRoutes(api: Api, parts: ResolvedParts, infos: ItemInfos): 
       const schema: object = isSession ? RecallAnswer : RecallAnswers;
       const serialize = reply.compileSerializationSchema(schema as Record<string, unknown>);
       reply.serializer((answer) => serialize(answer as Record<string, unknown>)).type("application/json; charset=utf-8");
-      return isSession ? answers[0]! : { results: answers };
+      if (isSession) return answers[0]!;
+      const ids = body[`${scenario.needs}s`] ?? [];
+      return { results: answers.map((answer, i) => ({ [scenario.needs]: ids[i], ...answer })) };
     },
   );
 }

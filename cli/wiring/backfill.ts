@@ -3,9 +3,11 @@ import { ERRORS, KindredError } from "../../schemas/errors.js";
 import type { BehaviourEvent } from "../../schemas/event.js";
 import type { EpochMs, Offset } from "../../schemas/ids.js";
 import type { LogRecord } from "../../schemas/log-record.js";
+import type { RefusedLine } from "../../schemas/ports/admin.js";
 import { formatPosition } from "../../schemas/position.js";
-import { type EventRowOptions, EventRows } from "../../streams/files/event-rows.js";
+import { type EventRow, type EventRowOptions, EventRows } from "../../streams/files/event-rows.js";
 import { hashFile } from "../../streams/files/file-hash.js";
+import type { FileRow } from "../../streams/files/file-row.js";
 import { type FileFormat, FileRows } from "../../streams/files/file-rows.js";
 import { replayFile } from "../../streams/files/replay-file.js";
 import type { FileProgress } from "../../streams/journal/file-progress.js";
@@ -15,7 +17,7 @@ import { eventRulesOf } from "./fold-configuration.js";
 import { withUpdater } from "./offline.js";
 import { Pace } from "./pace.js";
 import { ReplayMarkers } from "./replay-marker.js";
-import { openJournal } from "./updater-stores.js";
+import { openJournal, shadowDirectory } from "./updater-stores.js";
 
 /** A file of events and how it is read. */
 export interface BackfillSource extends EventRowOptions {
@@ -51,10 +53,12 @@ const PACED_ROWS = 64;
 export function backfillOffline(
   config: Config,
   source: BackfillSource,
-  signal: AbortSignal,
+  stop: AbortSignal,
   onProgress: OnProgress,
 ): Promise<BackfillReport> {
-  return withUpdater(config, { signal, create: true }, async (updater) => {
+  return withUpdater(config, { signal: stop, create: true }, async (updater) => {
+    // Where folding fails nobody makes room any more: `drained` throws why.
+    const signal = AbortSignal.any([stop, updater.failed]);
     const { path, speed, ...options } = source;
     const markers = new ReplayMarkers(config.dataDir);
     const { hash } = await hashFile(path);
@@ -111,7 +115,7 @@ export async function backfillOverHttp(
         const read = reader.read(row, rules);
         const wanted =
           "event" in read && read.event.ts >= (source.since ?? 0) && read.event.ts < (source.until ?? Number.POSITIVE_INFINITY);
-        sender.take(wanted ? read.event : "event" in read ? "unwanted" : "broken");
+        sender.take(wanted ? read.event : "event" in read ? "unwanted" : refusedLine(row, read, hash));
         while (sender.full) {
           if (pace) await pace.until(sender.newestTs);
           await sender.send();
@@ -134,9 +138,20 @@ export async function backfillOverHttp(
 }
 
 /** What a row of the file gave: an event, nothing (it lies outside of the time asked for), or it is broken. */
-type TakenRow = BehaviourEvent | "unwanted" | "broken";
+type TakenRow = BehaviourEvent | "unwanted" | { readonly refused: RefusedLine };
 
-const isEvent = (row: TakenRow): row is BehaviourEvent => typeof row === "object";
+const isEvent = (row: TakenRow): row is BehaviourEvent => typeof row === "object" && "item" in row;
+
+/** Most refused lines, and most characters of theirs, in one request. */
+const LINES_A_REQUEST = 100;
+const ORIGINAL_CHARACTERS = 4_096;
+
+/** What the server keeps of a line that is no event: as offline, it becomes a dead letter with its reason. */
+function refusedLine(row: FileRow, { rejection, raw, user }: Exclude<EventRow, { event: unknown }>, hash: string): TakenRow {
+  const original = (row.bad === undefined ? row.text : Buffer.from(row.bad.original).toString("utf8")).slice(0, ORIGINAL_CHARACTERS);
+  const origin = `file ${hash.slice(0, 8)} line ${row.line}`;
+  return { refused: { ...rejection, origin, original, ...(raw !== undefined && { raw }), ...(user !== undefined && { user }) } };
+}
 
 const isTooLarge = (error: unknown): boolean => error instanceof KindredError && ERRORS[error.code].status === 413;
 
@@ -172,6 +187,7 @@ class Sender {
       const rows = this.rows.slice(0, this.limit);
       const events = rows.filter(isEvent);
       try {
+        await this.keep(rows.flatMap((row) => (typeof row === "object" && "refused" in row ? [row.refused] : [])));
         const sent = events.length === 0 ? undefined : await this.post(events);
         this.rows = this.rows.slice(rows.length);
         this.count(rows, sent?.accepted ?? 0, sent?.rejected.length ?? 0);
@@ -188,13 +204,18 @@ class Sender {
     this.progress = { ...this.progress, done: true };
   }
 
+  private async keep(lines: readonly RefusedLine[]): Promise<void> {
+    for (let at = 0; at < lines.length; at += LINES_A_REQUEST)
+      await this.server.postPatiently("/v1/admin/dead-letters", { lines: lines.slice(at, at + LINES_A_REQUEST) });
+  }
+
   private post(events: readonly BehaviourEvent[]): Promise<{ accepted: number; rejected: unknown[]; position: string }> {
     return this.server.postPatiently("/v1/events", { events });
   }
 
   private count(rows: readonly TakenRow[], accepted: number, refused: number): void {
     const { rowsRead, events, rejected, run } = this.progress;
-    const broken = rows.filter((row) => row === "broken").length;
+    const broken = rows.filter((row) => typeof row === "object" && "refused" in row).length;
     this.progress = {
       rowsRead: rowsRead + rows.length,
       events: events + accepted,
@@ -212,10 +233,11 @@ const RECORDS_A_COPY = 8_192;
  * Folds the live journal anew, in a data directory of its own beside it (`shadow`), with today's configuration: what a change
  * of it would give. The live state is only read. Goes on where it was stopped.
  */
-export async function backfillJournal(config: Config, signal: AbortSignal, onProgress: OnProgress): Promise<BackfillReport> {
+export async function backfillJournal(config: Config, stop: AbortSignal, onProgress: OnProgress): Promise<BackfillReport> {
   const live = await openJournal(config);
   try {
-    return await withUpdater({ ...config, dataDir: `${config.dataDir}/shadow` }, { signal, create: true }, async (updater) => {
+    return await withUpdater({ ...config, dataDir: shadowDirectory(config) }, { signal: stop, create: true }, async (updater) => {
+      const signal = AbortSignal.any([stop, updater.failed]);
       const { journal } = updater.stores;
       const items = [];
       for await (const info of live.items.all()) items.push(info);

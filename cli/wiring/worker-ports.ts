@@ -35,7 +35,8 @@ export type UpdaterCalls = {
   readonly verify: StateOwner["verify"];
   readonly listLetters: DeadLetters["list"];
   readonly replayLetters: DeadLetters["replay"];
-  /** Folds what is acknowledged, saves, closes. Nothing is answered after it. */
+  readonly keepLetters: DeadLetters["keep"];
+  /** Ends after the batches under way, saves, closes; what is not folded yet is left to the next start. Nothing is answered after it. */
   readonly stop: () => Promise<void>;
 };
 
@@ -57,6 +58,7 @@ export function offerUpdater(port: Port, { intake, owner, deadLetters }: Updater
     verify: () => owner.verify(),
     listLetters: (options) => deadLetters.list(options),
     replayLetters: (repairs) => deadLetters.replay(repairs),
+    keepLetters: (lines) => deadLetters.keep(lines),
     stop,
   });
 }
@@ -93,6 +95,7 @@ export function remoteUpdater(calls: RemoteCalls<UpdaterCalls>, maxWaitingEvents
     deadLetters: {
       list: (options) => calls.call("listLetters", options),
       replay: (repairs) => calls.call("replayLetters", repairs),
+      keep: (lines) => calls.call("keepLetters", lines),
     },
   };
 }

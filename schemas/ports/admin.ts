@@ -57,7 +57,22 @@ export interface StateOwner {
   verify(): Promise<VerifyReport>;
 }
 
+/** A line that a client read from a file and could not make an event of. */
+export interface RefusedLine {
+  readonly code: KindredError["code"];
+  readonly message: string;
+  /** `file 1f2e3d4c line 12` */
+  readonly origin: string;
+  /** The line as it was read. */
+  readonly original: string;
+  readonly user?: string;
+  /** What was read from it, before it was checked. */
+  readonly raw?: unknown;
+}
+
 export interface DeadLetters {
+  /** Keeps lines that were refused before they were sent; durable when it resolves. */
+  keep(lines: readonly RefusedLine[]): Promise<void>;
   /** Ascending by number. */
   list(options: { readonly after?: number; readonly limit: number }): Promise<DeadLetter[]>;
   /** Tries each again as it is (rules may have changed) or repaired; those taken leave the list and are events of the log. */

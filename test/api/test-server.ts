@@ -106,6 +106,7 @@ function deadLetters(replayed: unknown[]): DeadLetters {
   }));
   return {
     list: async ({ after = 0, limit }) => letters.filter(({ number }) => number > after).slice(0, limit),
+    keep: async () => {},
     replay: async (repairs) => {
       replayed.push(repairs);
       return { replayed: repairs === "all" ? 3 : repairs.size, failed: 0, position: new Map([[0 as Partition, 9 as Offset]]) };

@@ -139,6 +139,8 @@ describe("the loop in one process: behaviour in, neighbours out", () => {
       directory.path,
     ]);
     expect(report).toMatchObject({ events: 2, rejected: 1 });
+    const { deadLetters } = await ask<{ deadLetters: { code: string; origin: string; original: string }[] }>("/v1/admin/dead-letters");
+    expect(deadLetters).toMatchObject([{ code: "FILE_TRUNCATED", origin: expect.stringMatching(/line 3$/), original: '{"user":"half' }]);
     await ask(`/v1/recall/u2u?user=from-file&after=${report.position}&waitMs=2000`);
     expect(await ask<{ events: number }>("/v1/users/from-file")).toMatchObject({ events: 2 });
   }, 30_000);

@@ -35,6 +35,7 @@ describe("the updater's parts over a port", () => {
         asked.push(limit);
         return [];
       },
+      keep: async () => {},
       replay: async (repairs) => {
         asked.push(repairs);
         return { replayed: 1, failed: 0, position };
