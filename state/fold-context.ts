@@ -1,4 +1,5 @@
 import type { Catalogue, GenerationRef, ItemVectors } from "../schemas/catalogue.js";
+import type { CatalogueNumber } from "../schemas/ids.js";
 import type { RowLayout } from "../schemas/row.js";
 import { Decay } from "./decay.js";
 import { EventWeights } from "./event-weight.js";
@@ -34,3 +35,6 @@ export class FoldContext {
     this.profileItems = settings.profileItems;
   }
 }
+
+/** The context of a catalogue that is stored. @throws KindredError UNKNOWN_CATALOGUE */
+export type MakeContext = (catalogue: CatalogueNumber, activation: number) => Promise<FoldContext>;

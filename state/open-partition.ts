@@ -1,14 +1,29 @@
+import type { GenerationRef, ItemVectors } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
-import type { CatalogueNumber, ItemId } from "../schemas/ids.js";
+import type { ItemId, Partition } from "../schemas/ids.js";
+import type { CatalogueStore } from "../schemas/ports/event-log.js";
+import type { KeyValueStore } from "../schemas/ports/key-value-store.js";
 import { decodeChanges } from "./change-record.js";
-import { FoldContext } from "./fold-context.js";
+import { FoldContext, type MakeContext } from "./fold-context.js";
 import { ItemCounts } from "./item-counts.js";
 import { ItemTable } from "./item-table.js";
 import { CHANGES, COUNTS, commitOfChangeKey, ITEMS, META_KEY } from "./keys.js";
 import { decodeMeta, EMPTY_META, type PartitionMeta } from "./partition-meta.js";
-import type { PartitionStateOptions } from "./partition-state.js";
 
-export type MakeContext = (catalogue: CatalogueNumber, activation: number) => Promise<FoldContext>;
+export interface PartitionStateOptions {
+  /** A store of this partition's own. It stays the caller's to close, after the last commit. */
+  readonly store: KeyValueStore;
+  readonly partition: Partition;
+  readonly catalogues: CatalogueStore;
+  /** Item vectors of a live generation. */
+  readonly itemVectors: (ref: GenerationRef) => ItemVectors;
+  /** Rows kept in memory beside those not yet written; default 20,000 (about 5 KB each when full, at the defaults). */
+  readonly cacheRows?: number;
+  /** Rows that one fold migrates in the background after an activation; default 256. */
+  readonly migrateRows?: number;
+  /** Whether each commit waits for the disk. Default false: the log is the truth, and what a power cut takes is folded again. */
+  readonly syncCommits?: boolean;
+}
 
 export interface OpenedPartition {
   readonly meta: PartitionMeta;

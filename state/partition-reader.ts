@@ -10,10 +10,10 @@ import type { FoldContext } from "./fold-context.js";
 import type { FoldTip } from "./fold-records.js";
 import { ItemDeltas } from "./item-counts.js";
 import { changesFrom, META_AND_ROWS, rowKey, rowsAfter, userOfRowKey } from "./keys.js";
-import { readRow } from "./prepare-batch.js";
 import { type PublishedRows, publishRows } from "./publish-rows.js";
 import type { RowCache } from "./row-cache.js";
 import { formatFingerprint } from "./simhash.js";
+import { readRow } from "./stored-row.js";
 import type { UserRow } from "./user-row.js";
 import { verifyRows } from "./verify-rows.js";
 

@@ -1,16 +1,14 @@
-import type { GenerationRef, ItemVectors } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
 import type { CatalogueNumber, EpochMs, ItemId, Offset, Partition, UserId } from "../schemas/ids.js";
 import type { PositionedRecord } from "../schemas/log-record.js";
 import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/ports/admin.js";
-import type { CatalogueStore } from "../schemas/ports/event-log.js";
 import { type FoldedBatch, MAX_UNCOMMITTED } from "../schemas/ports/folded-batch.js";
-import type { KeyValueStore, StoreWrite } from "../schemas/ports/key-value-store.js";
+import type { StoreWrite } from "../schemas/ports/key-value-store.js";
 import type { FoldContext } from "./fold-context.js";
 import { type FoldTip, RecordFolder } from "./fold-records.js";
 import { type ItemCounts, ItemDeltas } from "./item-counts.js";
 import { changesBefore, META_KEY } from "./keys.js";
-import { openPartition } from "./open-partition.js";
+import { openPartition, type PartitionStateOptions } from "./open-partition.js";
 import { encodeMeta, type PartitionMeta } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
 import { BatchPreparer } from "./prepare-batch.js";
@@ -19,21 +17,6 @@ import { RowCache } from "./row-cache.js";
 import { HashSum } from "./state-hash.js";
 import type { UserRow } from "./user-row.js";
 import { ArenaPool, type WriteArena } from "./write-arena.js";
-
-export interface PartitionStateOptions {
-  /** A store of this partition's own. It stays the caller's to close, after the last commit. */
-  readonly store: KeyValueStore;
-  readonly partition: Partition;
-  readonly catalogues: CatalogueStore;
-  /** Item vectors of a live generation. */
-  readonly itemVectors: (ref: GenerationRef) => ItemVectors;
-  /** Rows kept in memory beside those not yet written; default 20,000 (about 5 KB each when full, at the defaults). */
-  readonly cacheRows?: number;
-  /** Rows that one fold migrates in the background after an activation; default 256. */
-  readonly migrateRows?: number;
-  /** Whether each commit waits for the disk. Default false: the log is the truth, and what a power cut takes is folded again. */
-  readonly syncCommits?: boolean;
-}
 
 export interface ItemCount {
   readonly item: ItemId;

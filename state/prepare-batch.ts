@@ -2,23 +2,12 @@ import { KindredError } from "../schemas/errors.js";
 import type { UserId } from "../schemas/ids.js";
 import type { PositionedRecord } from "../schemas/log-record.js";
 import type { KeyValueStore } from "../schemas/ports/key-value-store.js";
-import { Row } from "../schemas/row.js";
-import type { FoldContext } from "./fold-context.js";
+import type { FoldContext, MakeContext } from "./fold-context.js";
 import { decodeTombstone, type FoldTip, type PreparedBatch } from "./fold-records.js";
 import { rowKey, rowsAfter, tombstoneKey, userOfRowKey } from "./keys.js";
-import type { MakeContext } from "./open-partition.js";
 import type { RowCache } from "./row-cache.js";
-import { UserRow } from "./user-row.js";
-
-/** A row read from the store, with its effective weights where it is of the active catalogue (others get theirs when they migrate). */
-export function readRow(user: UserId, bytes: Uint8Array, contexts: readonly FoldContext[]): UserRow {
-  const row = UserRow.stored(user, Row.decode(bytes, `user ${user}`));
-  const context = contexts.find(({ activation }) => activation === row.row.activation);
-  if (context === undefined)
-    throw new KindredError("STATE_CORRUPT", `a row is of activation ${row.row.activation}, which is not known`, `user ${user}`);
-  row.refresh(context.decay);
-  return row;
-}
+import { readRow } from "./stored-row.js";
+import type { UserRow } from "./user-row.js";
 
 interface PreparerParts {
   readonly store: KeyValueStore;

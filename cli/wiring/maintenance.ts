@@ -1,7 +1,7 @@
 import type { Config } from "../../schemas/config.js";
 import type { Offset } from "../../schemas/ids.js";
 import type { SearchIndex } from "./search-index.js";
-import type { UpdaterLog } from "./updater.js";
+import type { UpdaterLog } from "./updater-log.js";
 import type { UpdaterStores } from "./updater-stores.js";
 
 const DAY_MS = 86_400_000;

@@ -13,7 +13,7 @@ import type { PartitionState } from "../../state/partition-state.js";
 import type { PublishedRows } from "../../state/publish-rows.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
 import { IndexFiles, type SavedIndex } from "./index-files.js";
-import type { UpdaterLog } from "./updater.js";
+import type { UpdaterLog } from "./updater-log.js";
 
 /** Side information handed to the read model in one call. */
 const INFOS_A_CALL = 4_096;

@@ -14,14 +14,9 @@ import { eventRulesOf, foldSettingsOf, generationsOf } from "./fold-configuratio
 import { Maintenance } from "./maintenance.js";
 import { SearchIndex } from "./search-index.js";
 import { UpdaterCounters } from "./updater-counters.js";
+import type { UpdaterLog } from "./updater-log.js";
 import { closeStores, openStores, type UpdaterStores } from "./updater-stores.js";
 import type { UpdaterPorts } from "./worker-ports.js";
-
-export interface UpdaterLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
 
 export interface UpdaterOptions {
   readonly config: Config;

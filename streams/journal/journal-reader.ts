@@ -1,20 +1,37 @@
 import { KindredError } from "../../schemas/errors.js";
 import type { Offset, Partition } from "../../schemas/ids.js";
-import type { LogReader, ReadOptions, SourceBatch, SourceRecord } from "../../schemas/ports/event-log.js";
+import type { LogReader, PayloadCipher, ReadOptions, SourceBatch, SourceRecord } from "../../schemas/ports/event-log.js";
+import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
+import type { AppendSignal } from "./append-signal.js";
 import { BlockLoader, type LoadedRun } from "./block-loader.js";
-import type { Journal } from "./journal.js";
+import type { PayloadKeys } from "./payload-keys.js";
+import type { RecentRecords } from "./recent-records.js";
 
 /** The journal's only partition. */
 export const JOURNAL_PARTITION = 0 as Partition;
 
+/** What reading needs of a journal. */
+export interface ReadableJournal {
+  readonly store: KeyValueStore;
+  readonly cipher: PayloadCipher;
+  readonly keys: PayloadKeys;
+  readonly recent: RecentRecords;
+  readonly appended: AppendSignal;
+  /** First offset still kept. */
+  readonly firstOffset: Offset;
+  /** Newest acknowledged offset. */
+  readonly endOffset: Offset;
+  readonly closed: boolean;
+}
+
 /** Reads the journal from any position. It keeps what it opened last, so a block cut into many batches is opened once. */
 export class JournalReader implements LogReader {
-  readonly #journal: Journal;
+  readonly #journal: ReadableJournal;
   readonly #loader: BlockLoader;
   #run: LoadedRun | undefined;
   #erasures = 0;
 
-  constructor(journal: Journal) {
+  constructor(journal: ReadableJournal) {
     this.#journal = journal;
     this.#loader = new BlockLoader(journal.store, journal.cipher, journal.keys);
   }

@@ -73,6 +73,16 @@ const CASES: readonly Case[] = [
     source: 'import { a } from "./one.js";\nexport const b = (): unknown => a;\n',
     rule: "lint/suspicious/noImportCycles",
   },
+  {
+    file: "state/three.ts",
+    source: 'import type { B } from "./four.js";\nexport type A = B | 1;\n',
+    rule: "lint/suspicious/noImportCycles",
+  },
+  {
+    file: "state/four.ts",
+    source: 'import type { A } from "./three.js";\nexport type B = { readonly a: A };\n',
+    rule: "lint/suspicious/noImportCycles",
+  },
 ];
 
 describe("the rule of who may import whom", () => {
