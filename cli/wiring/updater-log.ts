@@ -1,4 +1,4 @@
-/** Where the updater tells what it does: pino's logger, or the main thread's through a port. */
+/** Where the updater tells what it does; pino's logger is one. */
 export interface UpdaterLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
