@@ -44,6 +44,8 @@ export interface PreparedBatch {
 
 export interface FoldResult {
   readonly touched: readonly UserRow[];
+  /** Users erased by this batch, also those who acted again after it. */
+  readonly erasedUsers: ReadonlySet<UserId>;
   readonly writes: StoreWrite[];
   readonly itemChanges: Int32Array;
   readonly folded: number;
@@ -63,6 +65,7 @@ export class RecordFolder {
   /** The writes lie in `arena`. */
   fold(batch: PreparedBatch, arena: WriteArena): FoldResult {
     const touched: UserRow[] = [];
+    const erasedUsers = new Set<UserId>();
     const counts = { folded: 0, duplicate: 0, erased: 0 };
     const tip = this.tip;
     tip.commit += 1;
@@ -84,6 +87,7 @@ export class RecordFolder {
       } else if (record.kind === "erase") {
         const user = this.#user(record.user, batch, touch);
         this.#erase(user, record.at);
+        erasedUsers.add(user.user);
         touch(user);
       } else {
         const context = batch.activations[activation++];
@@ -95,6 +99,7 @@ export class RecordFolder {
     const itemChanges = this.deltas.drain();
     return {
       touched,
+      erasedUsers,
       writes: this.#writes(touched, itemChanges, arena),
       itemChanges,
       folded: counts.folded,

@@ -10,6 +10,7 @@ import type { WriteArena } from "./write-arena.js";
  * |---|---|
  * | `b` block u8, 16 bits of the fingerprint u16, user | empty: the user's fingerprint has these bits in this block (0 = bits 15..0) |
  * | `c` offset u64, commit u64 | what one commit changed (change-record.ts); trimmed by a snapshot |
+ * | `e` | empty: bytes of erased users may still lie in the files (erasure-sweep.ts) |
  * | `i` ordinal u32 | item id |
  * | `m` | the partition's meta (partition-meta.ts) |
  * | `n` chunk u32 | item counts of the last snapshot; chunk 0xffffffff is its head (item-counts.ts) |
@@ -18,9 +19,11 @@ import type { WriteArena } from "./write-arena.js";
  *
  * `m` lies before `r` with nothing of a fold between them but counts, so that one iteration sees a meta and its rows.
  */
-const PREFIX = { band: 0x62, change: 0x63, item: 0x69, meta: 0x6d, counts: 0x6e, row: 0x72, tombstone: 0x74 } as const;
+const PREFIX = { band: 0x62, change: 0x63, erased: 0x65, item: 0x69, meta: 0x6d, counts: 0x6e, row: 0x72, tombstone: 0x74 } as const;
 
 export const META_KEY: Uint8Array = Uint8Array.of(PREFIX.meta);
+/** There while erased users are not swept out of the files. */
+export const UNSWEPT_KEY: Uint8Array = Uint8Array.of(PREFIX.erased);
 /** The meta, then all rows. */
 export const META_AND_ROWS: KeyRange = { gte: META_KEY, lt: Uint8Array.of(PREFIX.row + 1) };
 export const ITEMS: KeyRange = { gte: Uint8Array.of(PREFIX.item), lt: Uint8Array.of(PREFIX.item + 1) };
@@ -49,6 +52,24 @@ export const userOfRowKey = (key: Uint8Array): UserId =>
 export const isRowKey = (key: Uint8Array): boolean => key[0] === PREFIX.row;
 /** Rows of users after `user` in byte order; "" = all. */
 export const rowsAfter = (user: string): KeyRange => ({ gt: textKey(PREFIX.row, user), lt: Uint8Array.of(PREFIX.row + 1) });
+
+/** A range of keys of which neither end is anybody's: both may be deleted. */
+export interface KeySpan {
+  readonly gte: Uint8Array;
+  readonly lt: Uint8Array;
+}
+const spanOf = (prefix: number): KeySpan => ({ gte: Uint8Array.of(prefix), lt: Uint8Array.of(prefix + 1) });
+export const ALL_ROWS: KeySpan = spanOf(PREFIX.row);
+export const ALL_BANDS: KeySpan = spanOf(PREFIX.band);
+export const ALL_CHANGES: KeySpan = spanOf(PREFIX.change);
+/** The user's row key and hardly more. The ends are no UTF-8, so no user has them. */
+export function rowsAround(user: UserId): KeySpan {
+  const key = rowKey(user);
+  const before = key.subarray(0, -1);
+  const last = key[key.length - 1] as number;
+  if (last === 0) return ALL_ROWS;
+  return { gte: Buffer.from([...before, last - 1, 0xff]), lt: Buffer.from([...before, last + 1, 0xff]) };
+}
 
 export const itemKey = (ordinal: number): Buffer => numberKey(PREFIX.item, ordinal);
 export const countsKey = (chunk: number): Buffer => numberKey(PREFIX.counts, chunk);

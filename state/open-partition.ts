@@ -7,7 +7,7 @@ import { decodeChanges } from "./change-record.js";
 import { FoldContext, type MakeContext } from "./fold-context.js";
 import { ItemCounts } from "./item-counts.js";
 import { ItemTable } from "./item-table.js";
-import { CHANGES, COUNTS, commitOfChangeKey, ITEMS, META_KEY } from "./keys.js";
+import { CHANGES, COUNTS, commitOfChangeKey, ITEMS, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { decodeMeta, EMPTY_META, type PartitionMeta } from "./partition-meta.js";
 
 export interface PartitionStateOptions {
@@ -30,6 +30,8 @@ export interface OpenedPartition {
   readonly contexts: FoldContext[];
   readonly counts: ItemCounts;
   readonly changesFrom: number;
+  /** Erased users may still lie in the files. */
+  readonly unswept: boolean;
   readonly makeContext: MakeContext;
 }
 
@@ -49,7 +51,8 @@ export async function openPartition(options: PartitionStateOptions): Promise<Ope
   };
   const contexts: FoldContext[] = [];
   for (const { catalogue, activation } of meta.activations) contexts.push(await makeContext(catalogue, activation));
-  return { meta, contexts, makeContext, ...(await loadCounts(options)) };
+  const unswept = (await options.store.get(UNSWEPT_KEY)) !== undefined;
+  return { meta, contexts, makeContext, unswept, ...(await loadCounts(options)) };
 }
 
 async function loadCounts(options: PartitionStateOptions): Promise<{ counts: ItemCounts; changesFrom: number }> {

@@ -7,7 +7,6 @@ import { decodeChanges } from "./change-record.js";
 import { finish } from "./derived-fields.js";
 import { migrateRow } from "./fold.js";
 import type { FoldContext } from "./fold-context.js";
-import type { FoldTip } from "./fold-records.js";
 import { ItemDeltas } from "./item-counts.js";
 import { changesFrom, META_AND_ROWS, rowKey, rowsAfter, userOfRowKey } from "./keys.js";
 import { type PublishedRows, publishRows } from "./publish-rows.js";
@@ -23,7 +22,8 @@ const SHOWN_KEYWORDS = 64;
 interface ReaderParts {
   readonly store: KeyValueStore;
   readonly partition: Partition;
-  readonly tip: FoldTip;
+  /** Contexts that rows may be of, stored or in memory, oldest first; the last is active. What is stored may change while it is read. */
+  readonly contexts: () => FoldContext[];
   readonly cache: RowCache;
 }
 
@@ -32,21 +32,26 @@ export class PartitionReader {
   constructor(private readonly parts: ReaderParts) {}
 
   async profile(user: UserId): Promise<ProfileDetails | undefined> {
-    const { store, cache, tip } = this.parts;
+    const { store, cache } = this.parts;
     const known = cache.get(user);
-    if (known !== undefined) return known.exists ? this.#details(known) : undefined;
+    if (known !== undefined) return known.exists ? this.#details(known, this.parts.contexts()) : undefined;
+    const before = this.parts.contexts();
     const bytes = await store.get(rowKey(user));
-    return bytes === undefined ? undefined : this.#details(readRow(user, bytes, tip.contexts));
+    if (bytes === undefined) return undefined;
+    const contexts = this.#since(before);
+    return this.#details(readRow(user, bytes, contexts), contexts);
   }
 
   async verify(): Promise<VerifyReport> {
-    return verifyRows(this.parts.store.iterate(META_AND_ROWS), this.parts.tip.contexts, `partition ${this.parts.partition}`);
+    return verifyRows(this.parts.store.iterate(META_AND_ROWS), this.parts.contexts(), `partition ${this.parts.partition}`);
   }
 
   async *scanRows(batchRows: number): AsyncGenerator<PublishedRows> {
     let batch: UserRow[] = [];
+    const before = this.parts.contexts();
     for await (const [key, value] of this.parts.store.iterate(rowsAfter(""))) {
-      batch.push(this.#asActive(readRow(userOfRowKey(key), value, this.parts.tip.contexts)));
+      const contexts = this.#since(before);
+      batch.push(this.#asActive(readRow(userOfRowKey(key), value, contexts), contexts));
       if (batch.length < batchRows) continue;
       yield publishRows(batch, this.#active());
       batch = [];
@@ -61,22 +66,31 @@ export class PartitionReader {
     const ids = [...users];
     for (let from = 0; from < ids.length; from += batchRows) {
       const some = ids.slice(from, from + batchRows);
+      const before = this.parts.contexts();
       const values = await this.parts.store.getMany(some.map(rowKey));
+      const contexts = this.#since(before);
       const gone = some.filter((_, i) => values[i] === undefined);
       const rows = some.flatMap((user, i) =>
-        values[i] === undefined ? [] : [this.#asActive(readRow(user, values[i] as Uint8Array, this.parts.tip.contexts))],
+        values[i] === undefined ? [] : [this.#asActive(readRow(user, values[i] as Uint8Array, contexts), contexts)],
       );
       yield publishRows(rows, this.#active(), gone);
     }
   }
 
   #active(): FoldContext | undefined {
-    return this.parts.tip.contexts.at(-1);
+    return this.parts.contexts().at(-1);
+  }
+
+  /** Those of before a read of the store and those of now: what was read is of one of them, whatever was committed meanwhile. */
+  #since(before: readonly FoldContext[]): FoldContext[] {
+    const now = this.parts.contexts();
+    const first = now[0]?.activation ?? Number.POSITIVE_INFINITY;
+    return [...before.filter(({ activation }) => activation < first), ...now];
   }
 
   /** What migration will make of the row, without keeping it. */
-  #asActive(user: UserRow): UserRow {
-    const later = this.parts.tip.contexts.filter(({ activation }) => activation > user.row.activation);
+  #asActive(user: UserRow, contexts: readonly FoldContext[]): UserRow {
+    const later = contexts.filter(({ activation }) => activation > user.row.activation);
     if (later.length === 0) return user;
     const nobody = new ItemDeltas();
     for (const context of later) migrateRow(user, context, nobody);
@@ -84,9 +98,9 @@ export class PartitionReader {
     return user;
   }
 
-  #details(user: UserRow): ProfileDetails {
+  #details(user: UserRow, contexts: readonly FoldContext[]): ProfileDetails {
     const row = user.row;
-    const context = this.parts.tip.contexts.find(({ activation }) => activation === row.activation) as FoldContext;
+    const context = contexts.find(({ activation }) => activation === row.activation) as FoldContext;
     return {
       user: user.user,
       fingerprint: row.hasFingerprint ? formatFingerprint(row.fingerprintHi, row.fingerprintLo) : null,

@@ -4,10 +4,11 @@ import type { PositionedRecord } from "../schemas/log-record.js";
 import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/ports/admin.js";
 import { type FoldedBatch, MAX_UNCOMMITTED } from "../schemas/ports/folded-batch.js";
 import type { StoreWrite } from "../schemas/ports/key-value-store.js";
+import { ErasureSweep } from "./erasure-sweep.js";
 import type { FoldContext } from "./fold-context.js";
 import { type FoldTip, RecordFolder } from "./fold-records.js";
 import { type ItemCounts, ItemDeltas } from "./item-counts.js";
-import { changesBefore, META_KEY } from "./keys.js";
+import { changesBefore, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { openPartition, type PartitionStateOptions } from "./open-partition.js";
 import { encodeMeta, type PartitionMeta } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
@@ -31,6 +32,8 @@ interface PendingCommit {
   readonly writes: readonly StoreWrite[];
   readonly meta: PartitionMeta;
   readonly touched: readonly UserRow[];
+  readonly contexts: readonly FoldContext[];
+  readonly erasedUsers: ReadonlySet<UserId>;
   readonly itemChanges: Int32Array;
   readonly arena: WriteArena;
 }
@@ -49,9 +52,14 @@ export class PartitionState {
   readonly #folder: RecordFolder;
   readonly #preparer: BatchPreparer;
   readonly #reader: PartitionReader;
+  readonly #sweep: ErasureSweep;
   readonly #arenas = new ArenaPool();
   readonly #pending: PendingCommit[] = [];
   #committed: PartitionMeta;
+  /** Contexts that stored rows may be of, as of the last commit. */
+  #storedContexts: readonly FoldContext[];
+  /** Whether the store, with all commits folded so far, says that erased users are not yet swept out of its files. */
+  #unswept: boolean;
   #changesFrom: number;
   #writing: Promise<void> = Promise.resolve();
   #folding = false;
@@ -61,6 +69,9 @@ export class PartitionState {
     this.partition = options.partition;
     this.#options = options;
     this.#committed = opened.meta;
+    this.#storedContexts = [...opened.contexts];
+    this.#unswept = opened.unswept;
+    this.#sweep = new ErasureSweep(options.store, opened.unswept ? (opened.meta.offset as Offset) : undefined);
     this.#counts = opened.counts;
     this.#changesFrom = opened.changesFrom;
     this.#tip = { ...opened.meta, contexts: opened.contexts, hash: HashSum.parse(opened.meta.hash) };
@@ -74,7 +85,8 @@ export class PartitionState {
       makeContext,
       migrateRows: options.migrateRows ?? 256,
     });
-    this.#reader = new PartitionReader({ store: options.store, partition: options.partition, tip: this.#tip, cache: this.#cache });
+    const contexts = (): FoldContext[] => this.#readable();
+    this.#reader = new PartitionReader({ store: options.store, partition: options.partition, contexts, cache: this.#cache });
   }
 
   /** @throws KindredError STATE_CORRUPT, DIRECTORY_NEWER, UNKNOWN_CATALOGUE (rows are of a catalogue that is not stored) */
@@ -95,6 +107,12 @@ export class PartitionState {
   /** The catalogue of the newest fold; 0 before the first activation. */
   get activeCatalogue(): CatalogueNumber | 0 {
     return this.#active()?.catalogue.number ?? 0;
+  }
+
+  /** The lowest catalogue that rows may still be of, as of the last commit; 0 before the first activation. */
+  get oldestCatalogue(): CatalogueNumber | 0 {
+    const numbers = this.#committed.activations.map(({ catalogue }) => catalogue);
+    return numbers.length === 0 ? 0 : (Math.min(...numbers) as CatalogueNumber);
   }
 
   /** Whether rows still wait to be recomputed for the active catalogue: folding nothing carries that on. */
@@ -172,7 +190,9 @@ export class PartitionState {
 
   /**
    * Stores the item counts, on the disk before it resolves (with all commits before), and drops the change records of
-   * commits that ended before `keepFrom`: the position of the oldest shard set that may be reopened.
+   * commits that ended before `keepFrom`: the position of the oldest shard set that may be reopened. Waits until users erased
+   * by then are gone from the files too. Change records name users, so that who was erased is named until a snapshot keeps
+   * only what ended after the erasure. @throws KindredError STORAGE_FAILED
    */
   async snapshot(keepFrom: Offset): Promise<void> {
     this.#check();
@@ -181,6 +201,32 @@ export class PartitionState {
     await this.#options.store.batch(writes, { sync: true });
     this.#changesFrom = changesFrom;
     await this.#options.store.clear(changesBefore(changesFrom));
+    this.#sweep.trimmed(changesFrom);
+    await this.#sweep.settled();
+    await this.#forgetSwept();
+  }
+
+  /** Resolves when erased users are being swept out of the files no more: before the store is closed. @throws KindredError STORAGE_FAILED */
+  async settled(): Promise<void> {
+    await this.#writing;
+    await this.#sweep.settled();
+  }
+
+  /** In turn with the commits: one that erases says anew that there is something to sweep. */
+  #forgetSwept(): Promise<void> {
+    const forgotten = this.#writing.then(async () => {
+      if (!this.#unswept || !this.#sweep.clean || this.#pending.some(({ erasedUsers }) => erasedUsers.size > 0)) return;
+      this.#unswept = false;
+      await this.#options.store.batch([{ type: "del", key: UNSWEPT_KEY }]);
+    });
+    this.#writing = forgotten.catch(() => undefined);
+    return forgotten;
+  }
+
+  /** Contexts of which a row of the store may be, now or when what is pending is committed; oldest first. */
+  #readable(): FoldContext[] {
+    const all = [this.#storedContexts, ...this.#pending.map(({ contexts }) => contexts), this.#tip.contexts].flat();
+    return [...new Set(all)].sort((a, b) => a.activation - b.activation);
   }
 
   /** A whole profile; undefined for an unknown user. */
@@ -231,14 +277,20 @@ export class PartitionState {
       partition: this.partition,
       endOffset: tip.offset as Offset,
       eventTime: tip.eventTime,
-      ...publishRows(result.touched, this.#active()),
+      ...publishRows(result.touched, this.#active(), [...result.erasedUsers]),
       counts: { folded: result.folded, duplicates: result.duplicates, erased: result.erased, skipped },
     };
     this.#pending.push({
       batch,
-      writes: [...result.writes, { type: "put", key: META_KEY, value: encodeMeta(meta) }],
+      writes: [
+        ...result.writes,
+        ...(result.erasedUsers.size > 0 ? [{ type: "put", key: UNSWEPT_KEY, value: new Uint8Array(0) } as const] : []),
+        { type: "put", key: META_KEY, value: encodeMeta(meta) },
+      ],
       meta,
       touched: result.touched,
+      contexts: [...tip.contexts],
+      erasedUsers: result.erasedUsers,
       itemChanges: result.itemChanges,
       arena,
     });
@@ -258,8 +310,12 @@ export class PartitionState {
     this.#pending.shift();
     this.#arenas.give(pending.arena);
     this.#committed = pending.meta;
+    this.#storedContexts = pending.contexts;
     this.#counts.apply(pending.itemChanges);
     this.#cache.unpin(pending.touched, pending.meta.commit);
+    if (pending.erasedUsers.size === 0) return;
+    this.#unswept = true;
+    this.#sweep.erased([...pending.erasedUsers], pending.meta.offset);
   }
 
   #check(): void {

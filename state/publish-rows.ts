@@ -8,10 +8,10 @@ import type { UserRow } from "./user-row.js";
 /** Rows and their pooled vectors, as the read model takes them. */
 export type PublishedRows = Pick<FoldedBatch, "rows" | "erased" | "vectors">;
 
-/** Rows of the context's activation, brought up to date, as readers see them; users who do not exist (any more) go under `erased`. */
+/** Rows of the context's activation, brought up to date, as readers see them; `gone` and users who do not exist (any more) go under `erased`. */
 export function publishRows(users: readonly UserRow[], context: FoldContext | undefined, gone: readonly UserId[] = []): PublishedRows {
   const live = users.filter((user) => user.exists);
-  const erased = [...gone, ...users.filter((user) => !user.exists).map((user) => user.user)];
+  const erased = [...new Set([...gone, ...users.filter((user) => !user.exists).map((user) => user.user)])];
   if (context === undefined) return { rows: [], erased, vectors: [] };
   const vectors = context.pools.map((pool, g) => {
     const values = new Float32Array(live.length * pool.dims);

@@ -24,6 +24,7 @@ export interface FoldedBatch {
   /** Newest event time folded so far. */
   readonly eventTime: EpochMs;
   readonly rows: readonly PublishedRow[];
+  /** Users without a row after the batch, and those it erased who acted again within it: they come before `rows`, among which these are anew. */
   readonly erased: readonly UserId[];
   /** Pooled vectors of `rows`, one matrix (rows.length x dims, row-major) a live generation; zeros where there is none. */
   readonly vectors: readonly { readonly generation: Generation; readonly dims: number; readonly values: Float32Array }[];

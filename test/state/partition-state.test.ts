@@ -232,6 +232,47 @@ describe("PartitionState", () => {
     expect(await partition.state.profile("somebody" as UserId)).toBeUndefined();
   });
 
+  it("lists a user under erased who acts again within the batch, and anew among the rows", async () => {
+    const partition = await TestPartition.open(CATALOGUES);
+    await partition.run(positioned([activate(1), event("u", "a", 10), event("v", "a", 10)]));
+    const records = [erase("u", 12), event("u", "b", 13), event("v", "b", 13)].map((record, i) => ({ offset: (4 + i) as Offset, record }));
+    const batch = await partition.state.fold(records, 6 as Offset);
+    expect(batch.erased).toEqual(["u"]);
+    expect(batch.rows.map(({ user, items }) => [user, items.length])).toEqual([
+      ["u", 1],
+      ["v", 2],
+    ]);
+  });
+
+  it("reads a sound row while its migration ends beside the reading", async () => {
+    class HeldStore extends MemoryStore {
+      held: Promise<void> | undefined;
+      override async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+        const value = await super.get(key);
+        await this.held;
+        return value;
+      }
+    }
+    const store = new HeldStore();
+    const partition = await TestPartition.open(CATALOGUES, { store, cacheRows: 1 });
+    await partition.run(positioned([activate(1), event("u", "a", 10), event("v", "a", 10), event("w", "a", 10), activate(2)]), 1);
+    // Between fold and commit the store has rows of the first activation still, which no fold needs any more.
+    const read = async (): Promise<unknown> => (await partition.state.profile("u" as UserId))?.items;
+    let letGo = (): void => undefined;
+    store.held = new Promise((resolve) => {
+      letGo = resolve;
+    });
+    const during = read();
+    store.held = undefined;
+    while (partition.state.migrating) {
+      const folded = await partition.state.fold([], partition.state.appliedOffset);
+      expect((await partition.state.verify()).faults).toEqual([]);
+      await partition.state.commit(folded);
+    }
+    letGo();
+    expect(await during).toEqual(await read());
+  });
+
   it("takes a row through every activation in turn, whether it is migrated between them or after", async () => {
     const catalogues = [catalogueOf(1, { profileItems: 16 }), catalogueOf(2, { profileItems: 8 }), catalogueOf(3, { profileItems: 16 })];
     const events = Array.from({ length: 12 }, (_, i) => event("u", `i${i}`, i));
