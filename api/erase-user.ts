@@ -37,12 +37,12 @@ export async function eraseUser(parts: ResolvedParts, user: UserId): Promise<Sta
       what:
         before === undefined
           ? "nothing was published"
-          : `the published row (${before.events} events, ${before.items.length} items) and its fingerprint`,
+          : `the published row (${before.events} events, ${before.items.length} items) and its fingerprint, in memory; saved index files follow with the next save`,
       removed: isApplied && (published === undefined || isNew(published.offset, published.partition)),
     },
     {
       where: "index",
-      what: hadVector ? "the pooled vector" : "no vector was held",
+      what: hadVector ? "the pooled vector in memory; saved index files follow with the next save" : "no vector was held",
       removed: isApplied && (before === undefined || engine.vector(before.ordinal) === undefined),
     },
   ];

@@ -243,7 +243,8 @@ export const ErasureAnswer = Type.Object(
     erasedAt: Type.String({ description: "Events up to here never count again, wherever they come from" }),
     position: PositionToken,
     complete: Type.Boolean({
-      description: "Gone from every place listed; false when the erasure is durable but was not applied within the wait",
+      description:
+        "Nothing reads the user any more in any place listed; false when the erasure is durable but was not applied within the wait. Files follow soon after: those of the state by compaction, those of the index with their next save",
     }),
     removed: Type.Array(
       Type.Object({

@@ -129,6 +129,8 @@ describe("DELETE /v1/users/{user}", () => {
       ["read-model", true],
       ["index", true],
     ]);
+    // The vector is gone from memory: what is said of the files must not be more than is true.
+    expect(body.removed.find(({ where }) => where === "index")).toMatchObject({ what: expect.stringContaining("next save") });
     expect((await call("GET", "/v1/users/ada")).status).toBe(404);
     expect((await call<Neighbors>("GET", "/v1/users/bob/neighbors")).body.results).toEqual([]);
     expect((await call("GET", "/v1/admin/users/ada")).status).toBe(404);
