@@ -43,9 +43,12 @@ export async function serveUntilStopped(
 ): Promise<void> {
   try {
     await Promise.race([work(), server.failed, aborted(signal)]);
-  } finally {
-    await server.close();
+  } catch (error) {
+    // What went wrong first is what the command ends with.
+    await server.close().catch(() => undefined);
+    throw error;
   }
+  await server.close();
 }
 
 async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {

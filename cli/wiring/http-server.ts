@@ -58,12 +58,14 @@ export async function startServer(config: Config, log: Log = makeLogger(config))
     logger: log,
   });
   const close = async (): Promise<void> => {
-    await api.close();
-    await updater.stop();
-    removeAddress(config.dataDir);
+    try {
+      await api.close();
+    } finally {
+      await updater.stop().finally(() => removeAddress(config.dataDir));
+    }
   };
   const url = await listen(api, config).catch(async (error: unknown) => {
-    await close();
+    await close().catch((err: unknown) => log.error({ err }, "the server could not be closed cleanly"));
     throw error;
   });
   writeAddress(config.dataDir, { url, pid: process.pid });

@@ -5,6 +5,10 @@ import type { UpdaterLog } from "./updater-log.js";
 import type { UpdaterStores } from "./updater-stores.js";
 
 const DAY_MS = 86_400_000;
+/** What must not lie in the files for long waits so long for more of its kind. */
+const SOON_MS = 2_000;
+/** A save that takes long is not followed by the next at once: it gets this share of the time at most, 1 in so many. */
+const REST = 10;
 
 /**
  * What keeps a long run short at its next start and bounded on the disk: the index is saved while it changes, the state is
@@ -13,6 +17,9 @@ const DAY_MS = 86_400_000;
  */
 export class Maintenance {
   private timer: NodeJS.Timeout | undefined;
+  private soonTimer: NodeJS.Timeout | undefined;
+  private stopped = false;
+  private tookMs = 0;
   private running: Promise<void> = Promise.resolve();
 
   constructor(
@@ -23,15 +30,26 @@ export class Maintenance {
   ) {}
 
   start(): void {
-    this.timer = setInterval(
-      () => void this.run().catch((err: unknown) => this.log.error({ err }, "saving failed; it is tried again")),
-      this.config.index.saveIntervalMs,
+    this.timer = setInterval(() => this.attempt(), this.config.index.saveIntervalMs);
+  }
+
+  /** Saves within seconds: after an erasure the files must not hold the user until the next regular save. */
+  soon(): void {
+    if (this.soonTimer || this.stopped) return;
+    this.soonTimer = setTimeout(
+      () => {
+        this.soonTimer = undefined;
+        this.attempt();
+      },
+      Math.max(SOON_MS, REST * this.tookMs),
     );
   }
 
   /** No more; resolves when what is under way has ended. */
   async stop(): Promise<void> {
+    this.stopped = true;
     clearInterval(this.timer);
+    clearTimeout(this.soonTimer);
     await this.running;
   }
 
@@ -42,11 +60,17 @@ export class Maintenance {
     return done;
   }
 
+  private attempt(): void {
+    this.run().catch((err: unknown) => this.log.error({ err }, "saving failed; it is tried again"));
+  }
+
   private async once(): Promise<void> {
     const { journal, state } = this.stores;
     const synced = state.appliedOffset;
     if (synced === 0) return;
+    const from = performance.now();
     const saved = await this.index?.save();
+    this.tookMs = performance.now() - from;
     // Without an index here, the one that was saved before still needs its change records.
     await state.snapshot(saved ?? (0 as Offset));
     const { retentionDays } = this.config.journal;

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { NativeReadModel } from "../../index/read-model/native-read-model.js";
 import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
@@ -30,6 +31,7 @@ export interface SearchIndexOptions {
 export class SearchIndex implements RowPublisher {
   private readonly publisher: ShardPublisher;
   private savedOffset: Offset;
+  private stale = false;
 
   private constructor(
     readonly model: NativeReadModel,
@@ -52,14 +54,17 @@ export class SearchIndex implements RowPublisher {
     });
   }
 
-  /** As it was saved and caught up with who changed since; where that is not possible, filled with every row of the state. */
+  /**
+   * As it was saved and caught up with who changed since; where that is not possible, filled with every row of the state. An
+   * exact engine takes no saved graph: it would navigate by it.
+   */
   static async open(options: SearchIndexOptions): Promise<SearchIndex> {
     const { config, ref, state, log } = options;
     const files = new IndexFiles(join(config.dataDir, "index"), ref, state.partition);
-    const { ef, driftCosine, shards } = config.index;
+    const { engine, ef, driftCosine, shards } = config.index;
     const saved = await openSaved(files, { ef, driftCosine }, options);
-    const changed =
-      saved && saved.engine.shards === shards && saved.offset <= state.appliedOffset ? state.changedSince(saved.offset) : undefined;
+    const fits = saved && saved.engine.shards === shards && !(engine === "exact" && saved.engine.stats().shards.some(({ nodes }) => nodes > 0));
+    const changed = fits && saved.offset <= state.appliedOffset ? state.changedSince(saved.offset) : undefined;
     if (saved && changed) {
       log.info({ savedAt: saved.offset, appliedAt: state.appliedOffset }, "the saved index is reopened");
       return new SearchIndex(saved.model, saved.engine, files, options, saved.offset).filled(changed);
@@ -67,8 +72,10 @@ export class SearchIndex implements RowPublisher {
     await saved?.engine.close();
     saved?.model.close();
     const model = NativeReadModel.create();
-    const engine = EmbeddedEngine.create({ dims: ref.dims, metric: "cosine", generation: ref.generation, ef, shards, driftCosine });
-    return new SearchIndex(model, engine, files, options, 0 as Offset).filled(state.scanRows());
+    const empty = EmbeddedEngine.create({ dims: ref.dims, metric: "cosine", generation: ref.generation, ef, shards, driftCosine });
+    const index = new SearchIndex(model, empty, files, options, 0 as Offset);
+    index.stale = existsSync(join(config.dataDir, "index"));
+    return index.filled(state.scanRows());
   }
 
   /** Begins to rebuild shards in the background. An exact engine has no graphs. */
@@ -106,6 +113,11 @@ export class SearchIndex implements RowPublisher {
     return [{ shard: "users", rows: users }, { shard: "fingerprints", rows: fingerprints }, ...vectors];
   }
 
+  /** Whether the files may hold users who are erased: they are to be replaced soon. */
+  get saveDue(): boolean {
+    return this.stale;
+  }
+
   stats(): PublisherStats {
     return this.publisher.stats();
   }
@@ -114,7 +126,16 @@ export class SearchIndex implements RowPublisher {
   async save(): Promise<Offset> {
     const { partition } = this.options.state;
     const applied = this.model.applied().position.get(partition) ?? 0;
-    if (applied > this.savedOffset) this.savedOffset = await this.files.save(this.model, this.engine);
+    if (applied <= this.savedOffset) return this.savedOffset;
+    // Who is erased while it saves may still be in what is written.
+    const stale = this.stale;
+    this.stale = false;
+    try {
+      this.savedOffset = await this.files.save(this.model, this.engine);
+    } catch (error) {
+      this.stale ||= stale;
+      throw error;
+    }
     return this.savedOffset;
   }
 
@@ -133,6 +154,7 @@ export class SearchIndex implements RowPublisher {
   }
 
   private apply({ rows, erased, vectors }: PublishedRows, at: Pick<FoldedBatch, "partition" | "endOffset" | "eventTime">): void {
+    if (erased.length > 0) this.stale = true;
     // The ordinals go with the ids: an erased user's must be known before the read model forgets them.
     const gone = erased.flatMap((user) => this.model.userOrdinal(user) ?? []);
     const ordinals = this.model.apply({ partition: at.partition, offset: at.endOffset, eventTime: at.eventTime, rows, erased });

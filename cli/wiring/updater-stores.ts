@@ -18,6 +18,9 @@ export interface UpdaterStores {
   readonly stateStore: KeyValueStore;
 }
 
+/** Where a state that was folded to try something out lies: a data directory of its own. */
+export const shadowDirectory = ({ dataDir }: Config): string => join(dataDir, "shadow");
+
 /** Opens journal and state; what was opened is closed again when a later part fails. @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, JOURNAL_CORRUPT, STATE_CORRUPT, STORAGE_FAILED */
 export async function openStores(config: Config): Promise<UpdaterStores> {
   const journal = await openJournal(config);
@@ -53,7 +56,11 @@ export async function openJournal({ dataDir, journal, deadLetters }: Config): Pr
   }
 }
 
+/** Closes both, also where one of them cannot be closed cleanly. */
 export async function closeStores({ journal, stateStore }: UpdaterStores): Promise<void> {
-  await stateStore.close();
-  await journal.close();
+  try {
+    await stateStore.close();
+  } finally {
+    await journal.close();
+  }
 }

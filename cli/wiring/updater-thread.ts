@@ -48,6 +48,7 @@ export class UpdaterThread {
   private readonly exited: Promise<void>;
   private detach: () => Promise<void> = async () => undefined;
   private lockedNow = false;
+  private gone = false;
 
   constructor(config: Config, events: UpdaterThreadEvents) {
     this.worker = new Worker(new URL("./updater-worker.js", import.meta.url), {
@@ -65,6 +66,7 @@ export class UpdaterThread {
       for (const waiting of [lock, open, fail]) waiting.reject(error);
     };
     const onGone = (error: KindredError): void => {
+      this.gone = true;
       this.calls.close(error);
       onFailed(error);
     };
@@ -91,12 +93,14 @@ export class UpdaterThread {
     for (const promise of [this.locked, this.opened, this.failed]) promise.catch(() => undefined);
   }
 
-  /** Ends it cleanly: nothing acknowledged is lost, what it has open is closed. */
+  /** Ends it: nothing acknowledged is lost, what it has open is closed. @throws what could not be done cleanly, e.g. the last save */
   async stop(): Promise<void> {
     this.applied.close();
     await this.detach();
-    if (this.lockedNow) await this.calls.call("stop").catch(() => undefined);
-    await this.exited;
+    // One that is gone already said why by `failed`.
+    const stopped = this.lockedNow && !this.gone ? this.calls.call("stop") : Promise.resolve();
+    await Promise.allSettled([stopped, this.exited]);
+    await stopped;
   }
 
   private attach({ readModel: handle, engine: given }: Extract<UpdaterNews, { kind: "opened" }>): OpenedIndex {

@@ -13,26 +13,35 @@ const tell = (news: UpdaterNews): void => port.postMessage(news);
 const failed = (error: unknown): void => tell({ kind: "failed", error: toSentError(error) });
 
 async function main(config: Config): Promise<void> {
+  const log = makeLogger(config);
   const updater = await Updater.open({
     config,
-    log: makeLogger(config),
+    log,
     onApplied: (position, eventTime) => tell({ kind: "applied", position, eventTime }),
     onFailed: failed,
   });
   tell({ kind: "locked" });
   let ticking: NodeJS.Timeout | undefined;
+  let stopping = false;
   const started = updater.start();
   offerUpdater(port, updater, async () => {
+    stopping = true;
     clearInterval(ticking);
     updater.interrupt();
     await started.catch(() => undefined);
-    await updater.close();
-    // After the answer was posted.
-    setImmediate(() => port.close());
+    try {
+      await updater.close();
+    } catch (err) {
+      log.error({ err }, "the updater could not be closed cleanly");
+      throw err;
+    } finally {
+      // After the answer was posted.
+      setImmediate(() => port.close());
+    }
   });
   await started;
   const { index } = updater;
-  if (!index) return;
+  if (!index || stopping) return;
   const { engine, model } = index;
   tell({ kind: "applied", ...updater.applied() });
   tell({

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs, Offset } from "../../schemas/ids.js";
@@ -15,7 +16,7 @@ import { Maintenance } from "./maintenance.js";
 import { SearchIndex } from "./search-index.js";
 import { UpdaterCounters } from "./updater-counters.js";
 import type { UpdaterLog } from "./updater-log.js";
-import { closeStores, openStores, type UpdaterStores } from "./updater-stores.js";
+import { closeStores, openStores, shadowDirectory, type UpdaterStores } from "./updater-stores.js";
 import type { UpdaterPorts } from "./worker-ports.js";
 
 export interface UpdaterOptions {
@@ -27,7 +28,7 @@ export interface UpdaterOptions {
   readonly activate?: boolean;
   /** Told after each publish. */
   readonly onApplied?: (position: Position, eventTime: EpochMs) => void;
-  /** Told once when folding has failed: nothing is folded any more. */
+  /** Told once when folding or writing the log has failed: nothing is folded or taken any more. */
   readonly onFailed?: (error: unknown) => void;
 }
 
@@ -50,7 +51,7 @@ export class Updater implements UpdaterPorts {
   private maintenance: Maintenance | undefined;
   private running: Promise<void> = Promise.resolve();
   private live = false;
-  private failure: unknown;
+  private readonly failing = new AbortController();
 
   private constructor(
     private readonly options: UpdaterOptions,
@@ -70,7 +71,11 @@ export class Updater implements UpdaterPorts {
     });
     this.intake = {
       append: (events) => journalIntake.append(events),
-      erase: (user, at) => journalIntake.erase(user, at),
+      erase: async (user, at) => {
+        const erased = await journalIntake.erase(user, at);
+        await this.dropShadow();
+        return erased;
+      },
       putItems: async (items) => {
         await journalIntake.putItems(items);
         await this.searchIndex?.putItems(items);
@@ -79,6 +84,7 @@ export class Updater implements UpdaterPorts {
     };
     this.owner = { profile: (user) => state.profile(user), summary: async () => state.summary(), verify: () => state.verify() };
     this.deadLetters = new JournalDeadLetters(journal, eventRulesOf(config));
+    journal.failed.addEventListener("abort", () => this.fail(journal.failed.reason));
   }
 
   /** Takes the directory. @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, JOURNAL_CORRUPT, STATE_CORRUPT, ... */
@@ -98,14 +104,16 @@ export class Updater implements UpdaterPorts {
       await this.keeper.confirm(state.activeCatalogue);
       await this.catchUp();
     }
-    this.stop.signal.throwIfAborted();
+    const goingOn = AbortSignal.any([this.stop.signal, this.failed]);
+    goingOn.throwIfAborted();
     if (this.options.index !== false) await this.openIndex();
-    this.stop.signal.throwIfAborted();
+    goingOn.throwIfAborted();
     journal.setApplied(state.appliedOffset);
     this.searchIndex?.start();
     if (this.options.activate !== false) {
       this.maintenance = new Maintenance(this.options.config, this.stores, this.searchIndex, this.options.log);
       this.maintenance.start();
+      if (this.searchIndex?.saveDue) this.maintenance.soon();
     }
     this.live = true;
     this.running = this.run(this.searchIndex ?? NOWHERE, this.stop.signal).catch((error: unknown) => this.fail(error));
@@ -113,6 +121,11 @@ export class Updater implements UpdaterPorts {
 
   get index(): SearchIndex | undefined {
     return this.searchIndex;
+  }
+
+  /** Aborts when folding or writing the log has failed, with the error as the reason. */
+  get failed(): AbortSignal {
+    return this.failing.signal;
   }
 
   applied(): { readonly position: Position; readonly eventTime: EpochMs } {
@@ -149,10 +162,23 @@ export class Updater implements UpdaterPorts {
     await this.maintenance?.stop();
     try {
       // A state that failed is left as it was committed.
-      if (this.failure === undefined) await this.maintenance?.run();
+      if (!this.failed.aborted) await this.maintenance?.run();
     } finally {
-      await this.searchIndex?.close();
-      await closeStores(this.stores);
+      try {
+        await this.searchIndex?.close();
+      } finally {
+        await closeStores(this.stores);
+      }
+    }
+  }
+
+  /** A shadow is a copy with the erased user in it; it can be made again. @throws KindredError STORAGE_FAILED: to be erased again */
+  private async dropShadow(): Promise<void> {
+    const shadow = shadowDirectory(this.options.config);
+    try {
+      await rm(shadow, { recursive: true, force: true });
+    } catch (cause) {
+      throw new KindredError("STORAGE_FAILED", `the shadow state could not be deleted: ${(cause as Error).message}`, shadow, { cause });
     }
   }
 
@@ -205,12 +231,15 @@ export class Updater implements UpdaterPorts {
     const { journal, state } = this.stores;
     this.counters.applied(batch, this.live);
     if (this.live) journal.setApplied(batch.endOffset);
+    if (this.searchIndex?.saveDue) this.maintenance?.soon();
     this.options.onApplied?.(journalPosition(batch.endOffset), state.eventTime);
     for (const watch of [...this.watchers]) watch();
   }
 
   private fail(error: unknown): void {
-    this.failure = error;
+    if (this.failed.aborted) return;
+    this.options.log.error({ err: error }, "the updater cannot go on");
+    this.failing.abort(error);
     for (const watch of [...this.watchers]) watch();
     this.options.onFailed?.(error);
   }
@@ -219,7 +248,7 @@ export class Updater implements UpdaterPorts {
   private until(condition: () => boolean, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const check = (): void => {
-        if (this.failure !== undefined) done(() => reject(this.failure));
+        if (this.failed.aborted) done(() => reject(this.failed.reason));
         else if (signal?.aborted)
           done(() => reject(signal.reason instanceof Error ? signal.reason : new KindredError("NOT_READY", "stopped")));
         else if (condition()) done(resolve);

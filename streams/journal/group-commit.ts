@@ -15,15 +15,25 @@ export class GroupCommit<Job> {
   readonly #write: (group: readonly Job[]) => Promise<void>;
   readonly #weigh: (job: Job) => number;
   readonly #maxWeight: number;
+  readonly #onFailure: (error: KindredError) => void;
   #waiting: Waiting<Job>[] = [];
   #running: Promise<void> | undefined;
   #failure: KindredError | undefined;
 
-  /** @param maxWeight a group takes jobs until they weigh so much; a heavier job goes alone */
-  constructor(write: (group: readonly Job[]) => Promise<void>, weigh: (job: Job) => number, maxWeight: number) {
+  /**
+   * @param maxWeight a group takes jobs until they weigh so much; a heavier job goes alone
+   * @param onFailure told once, at the first write that failed
+   */
+  constructor(
+    write: (group: readonly Job[]) => Promise<void>,
+    weigh: (job: Job) => number,
+    maxWeight: number,
+    onFailure: (error: KindredError) => void,
+  ) {
     this.#write = write;
     this.#weigh = weigh;
     this.#maxWeight = maxWeight;
+    this.#onFailure = onFailure;
   }
 
   /** Resolves when the job is durable. @throws KindredError STORAGE_FAILED when it or an earlier one could not be written */
@@ -76,5 +86,6 @@ export class GroupCommit<Job> {
     );
     for (const { reject } of [...group, ...this.#waiting]) reject(this.#failure);
     this.#waiting = [];
+    this.#onFailure(this.#failure);
   }
 }

@@ -48,6 +48,7 @@ export class Journal {
   readonly #commit: GroupCommit<Submission>;
   readonly #encoder = new RecordEncoder();
   readonly #appliedSignal = new AppendSignal();
+  readonly #failing = new AbortController();
   #first: Offset;
   #end: Offset;
   #applied: Offset | undefined;
@@ -69,6 +70,7 @@ export class Journal {
       (group) => this.#write(writer, group),
       (job) => job.records.length,
       MAX_GROUP_RECORDS,
+      (error) => this.#failing.abort(error),
     );
   }
 
@@ -109,6 +111,11 @@ export class Journal {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** Aborts at the first write that failed, with its STORAGE_FAILED as the reason: nothing is taken until it is opened again. */
+  get failed(): AbortSignal {
+    return this.#failing.signal;
   }
 
   /** Acknowledged records that are not applied yet; 0 while nobody told how far that is. */

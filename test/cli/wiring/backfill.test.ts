@@ -3,14 +3,16 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ServerClient } from "../../../cli/server-client.js";
 import { type BackfillSource, backfillJournal, backfillOffline, backfillOverHttp } from "../../../cli/wiring/backfill.js";
 import { withUpdater } from "../../../cli/wiring/offline.js";
 import type { Config } from "../../../schemas/config.js";
 import { buildConfig } from "../../../schemas/config-validation.js";
+import { KindredError } from "../../../schemas/errors.js";
 import type { BehaviourEvent } from "../../../schemas/event.js";
 import type { UserId } from "../../../schemas/ids.js";
+import { PartitionState } from "../../../state/partition-state.js";
 
 const never = new AbortController().signal;
 const ROWS = 12_000;
@@ -60,6 +62,18 @@ describe("a backfill", () => {
       known: false,
     });
     expect((await summary(config())).hash).not.toBe(hash);
+  });
+
+  it("ends with the reason where folding fails while it waits for room", async () => {
+    const path = join(directory, "many.csv");
+    writeFileSync(path, `user,item,ts\n${"u1,song:1,1700000000\n".repeat(150_000)}`);
+    const fold = vi.spyOn(PartitionState.prototype, "fold").mockRejectedValue(new KindredError("STORAGE_FAILED", "no space left"));
+    try {
+      const backfill = backfillOffline(config({ logging: { level: "silent" } }), { ...source, path }, never, () => undefined);
+      await expect(backfill).rejects.toMatchObject({ code: "STORAGE_FAILED", message: "no space left" });
+    } finally {
+      fold.mockRestore();
+    }
   });
 
   it("takes only what lies in the time asked for", async () => {

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Updater, type UpdaterOptions } from "../../../cli/wiring/updater.js";
 import type { Config } from "../../../schemas/config.js";
 import { buildConfig } from "../../../schemas/config-validation.js";
@@ -181,6 +181,72 @@ describe("Updater", () => {
     await stop(updater);
     await expect(start()).rejects.toMatchObject({ code: "UNKNOWN_CATALOGUE" });
   });
+
+  it("cannot go on after a journal write that failed, and says so", async () => {
+    const failures: unknown[] = [];
+    const updater = await start({}, { onFailed: (error) => failures.push(error) });
+    await updater.intake.append(past.slice(0, 100));
+    updater.stores.journal.store.batch = () => Promise.reject(new Error("no space left"));
+    await expect(updater.intake.append(past.slice(100, 200))).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+    expect(failures).toEqual([expect.objectContaining({ code: "STORAGE_FAILED" })]);
+    expect(updater.failed.aborted).toBe(true);
+    expect(lines).toContain("the updater cannot go on");
+    await expect(updater.drained()).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+    await stop(updater);
+    expect((await start()).stores.journal.endOffset).toBeGreaterThanOrEqual(100);
+  });
+
+  it("tells that the last save failed, and gives the directory free all the same", async () => {
+    const updater = await start();
+    await updater.intake.append(past.slice(0, 100));
+    await updater.drained();
+    writeFileSync(join(dataDir, "index"), "");
+    await expect(stop(updater)).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+    rmSync(join(dataDir, "index"));
+    expect(await (await start()).owner.summary()).toMatchObject({ migrating: false });
+  });
+
+  it("searches no saved graph where the index is to be exact", async () => {
+    const first = await start();
+    await first.intake.append(past);
+    await first.drained();
+    await (await (await first.index?.engine.stage(0))?.verify())?.publish(0);
+    await stop(first);
+    const again = await start();
+    expect(again.index?.engine.stats().shards[0]?.nodes).toBeGreaterThan(0);
+    await stop(again);
+    const exact = await start({ index: { engine: "exact" } });
+    expect(exact.index?.engine.stats()).toMatchObject({ size: 120, shards: [{ nodes: 0 }] });
+    await stop(exact);
+    lines = [];
+    await start({ index: { engine: "exact" } });
+    expect(lines).toContain("the saved index is reopened");
+  });
+
+  it("leaves nothing of an erased user in the index's files or in a shadow for long", async () => {
+    const gone = "soon-erased" as UserId;
+    const first = await start();
+    await first.intake.append([...past, { user: gone, item: "song:1" as ItemId, action: "play", ts: NOW }]);
+    await first.drained();
+    await stop(first);
+    const inFiles = (): boolean =>
+      readdirSync(join(dataDir, "index"), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .some((file) => {
+          try {
+            return readFileSync(join(file.parentPath, file.name)).includes(gone);
+          } catch {
+            return false;
+          }
+        });
+    expect(inFiles()).toBe(true);
+    mkdirSync(join(dataDir, "shadow", "journal"), { recursive: true });
+    writeFileSync(join(dataDir, "shadow", "journal", "1.sst"), gone);
+    const updater = await start();
+    await updater.intake.erase(gone, NOW);
+    expect(existsSync(join(dataDir, "shadow"))).toBe(false);
+    await vi.waitFor(() => expect(inFiles()).toBe(false), { timeout: 10_000, interval: 100 });
+  }, 20_000);
 
   it("can be interrupted while it starts", async () => {
     const first = await start();

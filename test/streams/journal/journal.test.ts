@@ -96,7 +96,9 @@ describe("Journal", () => {
     const { store, journal } = await open();
     await journal.append(records(4));
     store.failing = true;
+    expect(journal.failed.aborted).toBe(false);
     await expect(journal.append(records(2, 7, 4))).rejects.toMatchObject({ code: "STORAGE_FAILED", canRetry: true });
+    expect(journal.failed.reason).toMatchObject({ code: "STORAGE_FAILED" });
     store.failing = false;
     await expect(journal.append(records(2, 7, 4))).rejects.toMatchObject({ code: "STORAGE_FAILED" });
     expect(itemsOf(await readAll(journal.reader()))).toHaveLength(4);
