@@ -18,11 +18,14 @@ interface Document {
   readonly components: { readonly schemas: Record<string, object> };
 }
 
+const REFUSED_LINE = { code: "FILE_LINE", message: "a column too few", origin: "file 1f2e3d4c line 12", original: "u,song:1" };
+
 const ROUTES = [
   "GET /healthz",
   "GET /metrics",
   "GET /readyz",
   "GET /v1/admin/dead-letters",
+  "POST /v1/admin/dead-letters",
   "POST /v1/admin/dead-letters/replay",
   "GET /v1/admin/stats",
   "POST /v1/admin/state/verify",
@@ -121,6 +124,8 @@ describe("every answer is as declared", () => {
     ["GET", "/readyz", "/readyz"],
     ["GET", "/v1/admin/dead-letters", "/v1/admin/dead-letters"],
     ["GET", "/v1/admin/dead-letters", "/v1/admin/dead-letters?limit=0"],
+    ["POST", "/v1/admin/dead-letters", "/v1/admin/dead-letters", { lines: [REFUSED_LINE] }],
+    ["POST", "/v1/admin/dead-letters", "/v1/admin/dead-letters", { lines: [{ ...REFUSED_LINE, code: "NO_SUCH_CODE" }] }],
     ["POST", "/v1/admin/dead-letters/replay", "/v1/admin/dead-letters/replay", { all: true }],
     ["POST", "/v1/admin/dead-letters/replay", "/v1/admin/dead-letters/replay", {}],
     ["GET", "/v1/admin/stats", "/v1/admin/stats"],
