@@ -63,7 +63,8 @@ export class SearchIndex implements RowPublisher {
     const files = new IndexFiles(join(config.dataDir, "index"), ref, state.partition);
     const { engine, ef, driftCosine, shards } = config.index;
     const saved = await openSaved(files, { ef, driftCosine }, options);
-    const fits = saved && saved.engine.shards === shards && !(engine === "exact" && saved.engine.stats().shards.some(({ nodes }) => nodes > 0));
+    const fits =
+      saved && saved.engine.shards === shards && !(engine === "exact" && saved.engine.stats().shards.some(({ nodes }) => nodes > 0));
     const changed = fits && saved.offset <= state.appliedOffset ? state.changedSince(saved.offset) : undefined;
     if (saved && changed) {
       log.info({ savedAt: saved.offset, appliedAt: state.appliedOffset }, "the saved index is reopened");

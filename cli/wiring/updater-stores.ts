@@ -46,7 +46,12 @@ export async function openStores(config: Config): Promise<UpdaterStores> {
 
 /** The journal of a directory, which is then this process's alone. @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, JOURNAL_CORRUPT */
 export async function openJournal({ dataDir, journal, deadLetters }: Config): Promise<Journal> {
-  const store = await openRocksStore(join(dataDir, "journal"), { corruptCode: "JOURNAL_CORRUPT" });
+  const store = await openRocksStore(join(dataDir, "journal"), {
+    corruptCode: "JOURNAL_CORRUPT",
+    // Written once and read once, mostly from memory: larger buffers would only take longer to fill.
+    cacheBytes: 8 << 20,
+    writeBufferBytes: 8 << 20,
+  });
   try {
     const { maxLagEvents, maxPendingBytes } = journal;
     return await Journal.open(store, new SodiumCipher(), { maxLagEvents, maxPendingBytes, maxDeadLetters: deadLetters.limit });
@@ -57,9 +62,9 @@ export async function openJournal({ dataDir, journal, deadLetters }: Config): Pr
 }
 
 /** Closes both, also where one of them cannot be closed cleanly. */
-export async function closeStores({ journal, stateStore }: UpdaterStores): Promise<void> {
+export async function closeStores({ journal, state, stateStore }: UpdaterStores): Promise<void> {
   try {
-    await stateStore.close();
+    await state.settled().finally(() => stateStore.close());
   } finally {
     await journal.close();
   }

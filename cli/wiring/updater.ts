@@ -6,6 +6,7 @@ import type { DeadLetters, StateOwner, UpdaterMetrics } from "../../schemas/port
 import type { EventIntake } from "../../schemas/ports/event-log.js";
 import type { Position } from "../../schemas/position.js";
 import { JournalDeadLetters } from "../../streams/dead-letters/journal-dead-letters.js";
+import type { NewDeadLetter } from "../../streams/dead-letters/new-dead-letter.js";
 import { JournalIntake, journalPosition } from "../../streams/journal/journal-intake.js";
 import type { AppliedBatch } from "../../streams/operators/batches.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
@@ -221,10 +222,17 @@ export class Updater implements UpdaterPorts {
       reader: journal.reader(),
       state,
       publisher,
-      keepLetters: journal.keepLetters.bind(journal),
+      keepLetters: (letters: readonly NewDeadLetter[]) => this.keepLetters(letters),
       applied: (batch: AppliedBatch) => this.onApplied(batch),
     };
     return runPipeline(parts, { maxRecords: batchEvents, credits, signal });
+  }
+
+  /** A damaged block is a letter for whoever repairs it, and an error for whoever runs this. */
+  private keepLetters(letters: readonly NewDeadLetter[]): Promise<void> {
+    for (const { code, message, origin } of letters)
+      this.options.log.error({ code, origin }, `not folded, kept as a dead letter: ${message}`);
+    return this.stores.journal.keepLetters(letters);
   }
 
   private onApplied(batch: AppliedBatch): void {
