@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ServerClient } from "../../../cli/server-client.js";
 import { type BackfillSource, backfillJournal, backfillOffline, backfillOverHttp } from "../../../cli/wiring/backfill.js";
@@ -16,6 +17,14 @@ import { PartitionState } from "../../../state/partition-state.js";
 
 const never = new AbortController().signal;
 const ROWS = 12_000;
+
+/** What a server is asked to keep of refused lines. */
+const letters: { code: string; origin: string; original: string }[] = [];
+async function keepLetters(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { lines } = (await json(request)) as { lines: typeof letters };
+  letters.push(...lines);
+  response.end(JSON.stringify({ kept: lines.length }));
+}
 
 describe("a backfill", () => {
   let directory = "";
@@ -109,6 +118,7 @@ describe("a backfill", () => {
     let failAt = 2;
     server = createServer((request, response) => {
       if (request.method === "GET") return void response.end('{"position":"k1-0.5"}');
+      if (request.url === "/v1/admin/dead-letters") return void keepLetters(request, response);
       let body = "";
       request.on("data", (chunk) => {
         body += chunk;
@@ -134,6 +144,7 @@ describe("a backfill", () => {
     );
     expect(await send()).toMatchObject({ appended: 0, known: true });
     expect(got.length).toBe(ROWS);
+    expect(letters).toMatchObject([{ code: "EVENT_ITEM", origin: expect.stringMatching(/line 12002$/), original: "broken,,1" }]);
   });
 
   it.each([
@@ -144,6 +155,7 @@ describe("a backfill", () => {
     let refused = 0;
     server = createServer(async (request, response) => {
       if (request.method === "GET") return void response.end('{"position":"k1-0.5"}');
+      if (request.url === "/v1/admin/dead-letters") return void keepLetters(request, response);
       let body = "";
       for await (const chunk of request) body += chunk;
       const { length } = (JSON.parse(body) as { events: BehaviourEvent[] }).events;
@@ -165,6 +177,7 @@ describe("a backfill", () => {
   it("over HTTP gives up on a single event that is too large for the server", async () => {
     server = createServer((request, response) => {
       if (request.method === "GET") return void response.end('{"position":"k1-0.5"}');
+      if (request.url === "/v1/admin/dead-letters") return void keepLetters(request, response);
       request.resume().on("end", () => response.writeHead(413).end("of a proxy"));
     });
     await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
