@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { LoadClient, steadily } from "../test/harness/http-load.js";
 import { KindredServer, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
 import { quantile, Results, round } from "./harness/results.js";
+import { seededRandom } from "./harness/seeded-random.js";
 
 const { values: flags } = parseArgs({
   options: {
@@ -20,11 +21,7 @@ const { values: flags } = parseArgs({
 const [seconds, users, rate] = [Number(flags.seconds), Number(flags.users), Number(flags.rate)];
 const EVENTS_A_POST = 10;
 
-let seed = 7;
-const random = (n: number): number => {
-  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-  return Math.floor((seed / 2 ** 32) * n);
-};
+const random = seededRandom(7);
 /** People of one of 200 tastes play its 60 songs. */
 const event = (user: number): object => ({
   user: `u${user}`,

@@ -11,6 +11,7 @@ import { gunzipSync } from "node:zlib";
 import { LoadClient } from "../test/harness/http-load.js";
 import { KindredServer, kindredJson, temporaryDirectory } from "../test/harness/kindred-process.js";
 import { Results, round } from "./harness/results.js";
+import { seededRandom } from "./harness/seeded-random.js";
 
 const data = process.argv[2];
 if (data === undefined) throw new Error("usage: npm run -s bench -- lastfm-friends DIR_OF_LASTFM_2K");
@@ -76,11 +77,7 @@ async function measure(name: string, prepare: (directory: string) => Promise<voi
         if (u == null || v == null) return 0;
         return 64 - hamming(u, v);
       };
-      let seed = 1;
-      const random = (n: number): number => {
-        seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-        return Math.floor((seed / 2 ** 32) * n);
-      };
+      const random = seededRandom(1);
       const strangers = friends
         .map(() => [ids[random(ids.length)], ids[random(ids.length)]] as [string, string])
         .filter(([a, b]) => a !== b);

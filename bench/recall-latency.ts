@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { LoadClient, saturate, steadily } from "../test/harness/http-load.js";
 import { KindredServer, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
 import { quantile, Results, round } from "./harness/results.js";
+import { seededRandom } from "./harness/seeded-random.js";
 
 const { values: flags } = parseArgs({
   options: {
@@ -16,11 +17,7 @@ const { values: flags } = parseArgs({
   },
 });
 const [users, seconds, connections] = [Number(flags.users), Number(flags.seconds), Number(flags.connections)];
-let seed = 11;
-const random = (n: number): number => {
-  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-  return Math.floor((seed / 2 ** 32) * n);
-};
+const random = seededRandom(11);
 const event = (user: number): object => ({
   user: `u${user}`,
   item: `song:${(user % 200) * 60 + random(60)}`,

@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { LoadClient, steadily } from "../test/harness/http-load.js";
 import { KindredServer, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
 import { Results, round } from "./harness/results.js";
+import { seededRandom } from "./harness/seeded-random.js";
 
 const { values: flags } = parseArgs({
   options: {
@@ -19,11 +20,7 @@ const [minutes, rate, users] = [Number(flags.minutes), Number(flags.rate), Numbe
 const directory = await temporaryDirectory("soak");
 const server = await KindredServer.start(directory.path);
 const client = new LoadClient(server.url, 8);
-let seed = 3;
-const random = (n: number): number => {
-  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-  return Math.floor((seed / 2 ** 32) * n);
-};
+const random = seededRandom(3);
 try {
   const samples: { minute: number; mib: number }[] = [];
   const started = Date.now();

@@ -11,6 +11,7 @@ import { gunzipSync } from "node:zlib";
 import { KindredServer, kindredJson, temporaryDirectory } from "../test/harness/kindred-process.js";
 import { swapUnderLoad } from "../test/harness/swap-under-load.js";
 import { Results, round } from "./harness/results.js";
+import { seededRandom } from "./harness/seeded-random.js";
 
 const { values: flags } = parseArgs({ options: { split: { type: "string" }, seconds: { type: "string", default: "30" } } });
 if (flags.split === undefined) throw new Error("usage: npm run -s bench -- swap --split FILE");
@@ -20,11 +21,7 @@ const histories = gunzipSync(await readFile(flags.split))
   .split("\n")
   .map((line) => line.trim().split(" "));
 
-let seed = 5;
-const random = (n: number): number => {
-  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-  return Math.floor((seed / 2 ** 32) * n);
-};
+const random = seededRandom(5);
 const directory = await temporaryDirectory("bench-swap");
 const results = new Results(
   "swap",

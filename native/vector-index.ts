@@ -96,7 +96,6 @@ export interface NativeShardStats {
 export interface NativeIndexStats {
   /** Ordinals with a vector. */
   readonly size: number;
-  readonly graphNodes: number;
   readonly shards: readonly NativeShardStats[];
   /** Nodes that stand for many ordinals with one vector, and those ordinals. */
   readonly buckets: number;
