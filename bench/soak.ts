@@ -1,5 +1,5 @@
 /**
- * A steady stream for a long time: does memory grow? Samples the resident size every two seconds after a warm-up and fits a line.
+ * A steady stream for a long time: does memory grow? Samples the resident size every two seconds; a row for each tenth of the time.
  *
  *   npm run -s bench -- soak [--minutes 60] [--rate 1000]
  */
@@ -8,6 +8,16 @@ import { LoadClient, steadily } from "../test/harness/http-load.js";
 import { KindredServer, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
 import { Results, round } from "./harness/results.js";
 import { seededRandom } from "./harness/seeded-random.js";
+
+/** Of a line fitted by least squares, MiB a minute. */
+function slope(samples: readonly { minute: number; mib: number }[]): number {
+  const meanX = samples.reduce((sum, { minute }) => sum + minute, 0) / samples.length;
+  const meanY = samples.reduce((sum, { mib }) => sum + mib, 0) / samples.length;
+  return (
+    samples.reduce((sum, { minute, mib }) => sum + (minute - meanX) * (mib - meanY), 0) /
+    samples.reduce((sum, { minute }) => sum + (minute - meanX) ** 2, 0)
+  );
+}
 
 const { values: flags } = parseArgs({
   options: {
@@ -42,21 +52,23 @@ try {
   });
   running = false;
   await sampling;
-  // The first fifth fills profiles, caches and the graph.
-  const steady = samples.filter(({ minute }) => minute > minutes / 5);
-  const meanX = steady.reduce((sum, { minute }) => sum + minute, 0) / steady.length;
-  const meanY = steady.reduce((sum, { mib }) => sum + mib, 0) / steady.length;
-  const slope =
-    steady.reduce((sum, { minute, mib }) => sum + (minute - meanX) * (mib - meanY), 0) /
-    steady.reduce((sum, { minute }) => sum + (minute - meanX) ** 2, 0);
   const results = new Results("soak", `${rate} events a second and ${rate / 40} recalls a second for ${minutes} minutes, ${users} users.`, [
     "minutes",
-    "resident MiB after the warm-up",
-    "at the end",
+    "resident MiB, mean",
+    "least",
+    "most",
     "slope MiB a minute",
-    "refused posts",
   ]);
-  results.row(minutes, round(steady[0]?.mib ?? 0), round(steady.at(-1)?.mib ?? 0), round(slope, 3), refused);
+  for (let tenth = 0; tenth < 10; tenth++) {
+    const [from, to] = [(minutes * tenth) / 10, (minutes * (tenth + 1)) / 10];
+    const part = samples.filter(({ minute }) => minute >= from && minute < to);
+    const sizes = part.map(({ mib }) => mib);
+    const mean = sizes.reduce((sum, mib) => sum + mib, 0) / sizes.length;
+    results.row(`${round(from)}-${round(to)}`, round(mean), round(Math.min(...sizes)), round(Math.max(...sizes)), round(slope(part), 2));
+  }
+  // The first half fills profiles, caches, heaps and the graph.
+  const settled = samples.filter(({ minute }) => minute >= minutes / 2);
+  results.note(`second half: fitted slope ${round(slope(settled), 3)} MiB a minute; ${refused} posts refused`);
   await results.write();
 } finally {
   client.close();
