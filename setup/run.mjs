@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { withLock } from "./lock.mjs";
 import { setUpNativeAddon } from "./native-addon.mjs";
 import { setUpNpmPackages } from "./npm-packages.mjs";
+import { setUpPython } from "./python.mjs";
 import { SetUpError } from "./set-up-error.mjs";
 import { setUpSystemPackages } from "./system-packages.mjs";
 import { setUpTypeScript } from "./typescript.mjs";
@@ -14,12 +15,15 @@ import { setUpTypeScript } from "./typescript.mjs";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const quiet = process.argv.includes("--quiet");
 
-// Tests against real servers add theirs here, under --test.
 const STEPS = [
   { name: "system packages", run: setUpSystemPackages },
   { name: "npm packages", run: (say) => setUpNpmPackages(root, say) },
   { name: "native addon", run: () => setUpNativeAddon(root) },
   { name: "TypeScript", run: () => setUpTypeScript(root) },
+];
+
+const TEST_STEPS = [
+  { name: "Python packages", run: async (say) => (await setUpPython(join(root, "test", "requirements.txt"), say)).changed },
 ];
 
 function checkNode() {
@@ -29,7 +33,7 @@ function checkNode() {
 
 async function setUp() {
   checkNode();
-  for (const step of STEPS) {
+  for (const step of process.argv.includes("--test") ? [...STEPS, ...TEST_STEPS] : STEPS) {
     const say = (text) => process.stderr.write(`set-up: ${text} ...\n`);
     const startedAt = performance.now();
     const changed = await step.run(say);
