@@ -1,6 +1,7 @@
 // Compiles native/src/*.cc to build/native/kindred.node; plain Node, no dependencies but the headers of
 // node-addon-api and node-api-headers. Object files are kept by a hash of what they were made from, so that a
-// second run does nothing. `--stress-tsan` builds the programs of native/test under the thread sanitizer instead.
+// second run does nothing. `--stress-tsan` builds the programs of native/test under the thread sanitizer instead,
+// `--bench` those of native/bench.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -150,26 +151,30 @@ const STRESS = {
   ],
 };
 
-async function buildStress() {
-  const flags = [...COMMON.filter((flag) => flag !== "-O3"), "-O1", "-fsanitize=thread"];
+/** What is measured without Node. */
+const BENCH = { search_cost: [...STRESS.index_stress, "shard_files", "crc32c"] };
+
+async function buildPrograms(folder, parts, flags) {
   const salt = `${compiler} ${await version()}`;
   const work = [];
   const programs = [];
-  for (const [name, parts] of Object.entries(STRESS)) {
-    const files = [...parts.map((part) => join(source, `${part}.cc`)), join(root, "native", "test", `${name}.cc`)];
-    programs.push({ name, objects: await Promise.all(files.map((file) => objectOf(file, flags, salt, work))) });
+  for (const [name, names] of Object.entries(parts)) {
+    const files = [...names.map((part) => join(source, `${part}.cc`)), join(root, "native", folder, `${name}.cc`)];
+    programs.push({ name, objects: await Promise.all(files.map((file) => objectOf(file, [...COMMON, ...flags], salt, work))) });
   }
   await inTurns(work);
   for (const { name, objects } of programs) {
     const aside = join(out, `${name}.${process.pid}`);
-    await compile(["-fsanitize=thread", "-pthread", ...objects, "-o", aside, ...LIBRARIES]);
+    await compile([...flags, "-pthread", ...objects, "-o", aside, ...LIBRARIES]);
     renameSync(aside, join(out, name));
   }
 }
 
 try {
   mkdirSync(objects, { recursive: true });
-  await (process.argv.includes("--stress-tsan") ? buildStress() : buildAddon());
+  if (process.argv.includes("--stress-tsan")) await buildPrograms("test", STRESS, ["-O1", "-fsanitize=thread"]);
+  else if (process.argv.includes("--bench")) await buildPrograms("bench", BENCH, []);
+  else await buildAddon();
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

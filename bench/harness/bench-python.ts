@@ -1,0 +1,13 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { projectRoot } from "../../test/harness/kindred-process.js";
+
+/** The interpreter that has the packages of bench/requirements.txt; installs them the first time. */
+export function benchPython(): string {
+  const { status, stdout } = spawnSync(process.execPath, [join(projectRoot, "setup", "python.mjs"), "bench/requirements.txt"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (status !== 0) throw new Error("the Python packages of bench/requirements.txt are not there");
+  return stdout.trim();
+}
