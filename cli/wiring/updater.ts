@@ -5,6 +5,7 @@ import type { EpochMs, Offset } from "../../schemas/ids.js";
 import type { DeadLetters, StateOwner, UpdaterMetrics } from "../../schemas/ports/admin.js";
 import type { EventIntake } from "../../schemas/ports/event-log.js";
 import type { Position } from "../../schemas/position.js";
+import { beginWhereKept } from "../../streams/begin-where-kept.js";
 import { JournalDeadLetters } from "../../streams/dead-letters/journal-dead-letters.js";
 import type { NewDeadLetter } from "../../streams/dead-letters/new-dead-letter.js";
 import { JournalIntake, journalPosition } from "../../streams/journal/journal-intake.js";
@@ -95,9 +96,14 @@ export class Updater implements UpdaterPorts {
 
   /** Folds what the log is ahead, builds what recall reads, and goes live. @throws what made it impossible; close it then */
   async start(): Promise<void> {
-    const { journal, state } = this.stores;
+    const { journal, catalogues, state } = this.stores;
     const missing = await journal.resumeAfter(state.appliedOffset);
     if (missing > 0) this.options.log.error({ missing }, "the journal lost its newest records; the state has them already");
+    if (await beginWhereKept(journal, catalogues, state))
+      this.options.log.warn(
+        { from: journal.firstOffset },
+        "the state is new: rows know nothing of what retention has cut from the journal",
+      );
     // A log without any record has no catalogue to fold with; every other one activates changes after what it holds.
     if (this.options.activate !== false) await this.keeper.update();
     await this.catchUp();

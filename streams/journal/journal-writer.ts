@@ -34,7 +34,7 @@ export interface Committed {
 
 /**
  * Turns a group of submissions into ONE synced batch: blocks of sealed records, new and dropped payload keys, dead letters,
- * cursors of files, the end offset. Called for one group at a time.
+ * cursors of files, activations by offset, the end offset. Called for one group at a time.
  */
 export class JournalWriter {
   constructor(
@@ -68,6 +68,7 @@ export class JournalWriter {
         sealing.refs.push(key?.ref ?? SYSTEM_REF);
         sealing.offsets.push(offset);
         sealing.payloads.push(submission.payloads[i] as Uint8Array);
+        if (record.kind === "activate") writes.push({ type: "put", key: numberKey("a", offset), value: numberValue(record.catalogue) });
         if (record.kind !== "erase") continue;
         const dropped = keys.drop(record.user);
         if (dropped !== undefined) submission.dropped.push({ user: record.user, key: dropped });

@@ -10,6 +10,7 @@ import type { Position } from "../../schemas/position.js";
 import { buildCatalogue, generationZero } from "../../state/catalogue-builder.js";
 import { foldSettings } from "../../state/fold-settings.js";
 import { PartitionState } from "../../state/partition-state.js";
+import { beginWhereKept } from "../../streams/begin-where-kept.js";
 import { JournalDeadLetters } from "../../streams/dead-letters/journal-dead-letters.js";
 import { Journal } from "../../streams/journal/journal.js";
 import { JournalCatalogues } from "../../streams/journal/journal-catalogues.js";
@@ -132,6 +133,7 @@ export class PipelineDriver {
       ...(cacheRows !== undefined && { cacheRows }),
     });
     await this.journal.resumeAfter(this.state.appliedOffset);
+    await beginWhereKept(this.journal, this.catalogues, this.state);
     this.journal.setApplied(this.state.appliedOffset);
     this.#abort = new AbortController();
     this.#running = this.#run(this.#abort.signal);
