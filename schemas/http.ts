@@ -237,6 +237,7 @@ export const ItemNeighborsAnswer = Type.Object({
   results: Type.Array(Type.Object({ id: Type.String(), type: Type.String(), score: Score })),
 });
 
+const PLACES = ["log", "state", "read-model", "index"] as const;
 export const ErasureAnswer = Type.Object(
   {
     user: Type.String(),
@@ -248,11 +249,13 @@ export const ErasureAnswer = Type.Object(
     }),
     removed: Type.Array(
       Type.Object({
-        where: OneOf(["log", "state", "read-model", "index"], "The part that held it"),
+        where: OneOf(PLACES, "The part that held it"),
         what: Type.String(),
         removed: Type.Boolean({ description: "True when nothing of the user is there any more" }),
       }),
+      { description: "What was there before; empty for someone of whom nothing was known" },
     ),
+    nothingIn: Type.Array(OneOf(PLACES, "A part that was looked at"), { description: "Parts that held nothing of the user before" }),
   },
   { title: "ErasureReceipt" },
 );
