@@ -6,9 +6,9 @@ import type { DeadLetters, StateOwner, UpdaterMetrics } from "../../schemas/port
 import type { EventIntake } from "../../schemas/ports/event-log.js";
 import type { Position } from "../../schemas/position.js";
 import { beginWhereKept } from "../../streams/begin-where-kept.js";
-import { JournalDeadLetters } from "../../streams/dead-letters/journal-dead-letters.js";
-import type { NewDeadLetter } from "../../streams/dead-letters/new-dead-letter.js";
+import { JournalDeadLetters } from "../../streams/journal/journal-dead-letters.js";
 import { JournalIntake, journalPosition } from "../../streams/journal/journal-intake.js";
+import type { NewDeadLetter } from "../../streams/new-dead-letter.js";
 import type { AppliedBatch } from "../../streams/operators/batches.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
 import { runPipeline } from "../../streams/pipeline.js";

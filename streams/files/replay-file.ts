@@ -1,9 +1,9 @@
 import type { EventRules } from "../../schemas/event.js";
 import type { EpochMs, Offset } from "../../schemas/ids.js";
 import type { LogRecord } from "../../schemas/log-record.js";
-import type { NewDeadLetter } from "../dead-letters/new-dead-letter.js";
 import type { FileProgress } from "../journal/file-progress.js";
 import type { Journal } from "../journal/journal.js";
+import type { NewDeadLetter } from "../new-dead-letter.js";
 import { type EventRowOptions, EventRows } from "./event-rows.js";
 import { hashFile } from "./file-hash.js";
 import type { FileRow } from "./file-row.js";

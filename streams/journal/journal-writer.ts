@@ -2,9 +2,9 @@ import type { EpochMs, Offset, UserId } from "../../schemas/ids.js";
 import type { LogRecord } from "../../schemas/log-record.js";
 import type { PayloadCipher, SourceRecord } from "../../schemas/ports/event-log.js";
 import type { KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
-import type { DeadLetterShelf } from "../dead-letters/dead-letter-shelf.js";
-import type { NewDeadLetter } from "../dead-letters/new-dead-letter.js";
+import type { NewDeadLetter } from "../new-dead-letter.js";
 import { type BlockRecord, encodeBlock, inBlocks } from "./block.js";
+import type { DeadLetterShelf } from "./dead-letter-shelf.js";
 import { META, numberKey, numberValue } from "./journal-keys.js";
 import { type PayloadKey, PayloadKeys, SYSTEM_REF } from "./payload-keys.js";
 

@@ -3,10 +3,10 @@ import type { CatalogueNumber, EpochMs, Offset, UserId } from "../../schemas/ids
 import type { LogRecord } from "../../schemas/log-record.js";
 import type { LogReader, PayloadCipher } from "../../schemas/ports/event-log.js";
 import type { KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
-import { DeadLetterShelf } from "../dead-letters/dead-letter-shelf.js";
-import type { NewDeadLetter } from "../dead-letters/new-dead-letter.js";
+import type { NewDeadLetter } from "../new-dead-letter.js";
 import { RecordEncoder } from "../record-codec.js";
 import { AppendSignal } from "./append-signal.js";
+import { DeadLetterShelf } from "./dead-letter-shelf.js";
 import type { FileProgress } from "./file-progress.js";
 import { GroupCommit } from "./group-commit.js";
 import { JournalItems } from "./journal-items.js";

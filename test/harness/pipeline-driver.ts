@@ -11,9 +11,9 @@ import { buildCatalogue, generationZero } from "../../state/catalogue-builder.js
 import { foldSettings } from "../../state/fold-settings.js";
 import { PartitionState } from "../../state/partition-state.js";
 import { beginWhereKept } from "../../streams/begin-where-kept.js";
-import { JournalDeadLetters } from "../../streams/dead-letters/journal-dead-letters.js";
 import { Journal } from "../../streams/journal/journal.js";
 import { JournalCatalogues } from "../../streams/journal/journal-catalogues.js";
+import { JournalDeadLetters } from "../../streams/journal/journal-dead-letters.js";
 import { JournalIntake } from "../../streams/journal/journal-intake.js";
 import type { JournalOptions } from "../../streams/journal/journal-options.js";
 import type { AppliedBatch } from "../../streams/operators/batches.js";

@@ -3,9 +3,9 @@ import type { UserId } from "../../schemas/ids.js";
 import type { LogRecord } from "../../schemas/log-record.js";
 import type { DeadLetter, DeadLetters, RefusedLine } from "../../schemas/ports/admin.js";
 import type { Position } from "../../schemas/position.js";
-import type { Journal } from "../journal/journal.js";
-import { journalPosition } from "../journal/journal-intake.js";
 import type { KeptLetter } from "./dead-letter-shelf.js";
+import type { Journal } from "./journal.js";
+import { journalPosition } from "./journal-intake.js";
 
 /** Letters tried again in one append. */
 const PAGE = 1000;
