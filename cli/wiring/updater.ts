@@ -4,9 +4,11 @@ import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs, Offset } from "../../schemas/ids.js";
 import type { DeadLetters, StateOwner, UpdaterMetrics } from "../../schemas/ports/admin.js";
 import type { EventIntake } from "../../schemas/ports/event-log.js";
+import type { FileIntake } from "../../schemas/ports/file-intake.js";
 import type { Position } from "../../schemas/position.js";
 import { beginWhereKept } from "../../streams/begin-where-kept.js";
 import { JournalDeadLetters } from "../../streams/journal/journal-dead-letters.js";
+import { JournalFiles } from "../../streams/journal/journal-files.js";
 import { JournalIntake, journalPosition } from "../../streams/journal/journal-intake.js";
 import type { NewDeadLetter } from "../../streams/new-dead-letter.js";
 import type { AppliedBatch } from "../../streams/operators/batches.js";
@@ -45,6 +47,7 @@ export class Updater implements UpdaterPorts {
   readonly intake: EventIntake;
   readonly owner: StateOwner;
   readonly deadLetters: DeadLetters;
+  readonly files: FileIntake;
   readonly keeper: CatalogueKeeper;
   private readonly counters = new UpdaterCounters();
   private readonly stop = new AbortController();
@@ -86,6 +89,7 @@ export class Updater implements UpdaterPorts {
     };
     this.owner = { profile: (user) => state.profile(user), summary: async () => state.summary(), verify: () => state.verify() };
     this.deadLetters = new JournalDeadLetters(journal, eventRulesOf(config));
+    this.files = new JournalFiles(journal);
     journal.failed.addEventListener("abort", () => this.fail(journal.failed.reason));
   }
 
