@@ -93,10 +93,11 @@ describe("replay of one file", () => {
         const { url } = server;
         const result = await kindred(flags("served", 64), {
           env,
-          onSpawn: (child) =>
-            void whenRead(`${url}/v1/admin/files/${hash}`, rows, child).then(() =>
-              whom === "sender" ? child.kill("SIGKILL") : server.kill(),
-            ),
+          onSpawn: async (child) => {
+            await whenRead(`${url}/v1/admin/files/${hash}`, rows, child);
+            if (whom === "sender") child.kill("SIGKILL");
+            else await server.kill();
+          },
         });
         if (whom === "server") {
           await server.kill();
