@@ -1,50 +1,73 @@
 import type { Static } from "typebox";
 import type { ErasureAnswer } from "../schemas/http.js";
-import type { UserId } from "../schemas/ids.js";
+import type { Offset, Partition, UserId } from "../schemas/ids.js";
 import { formatPosition } from "../schemas/position.js";
 import { reached } from "./after.js";
 import type { ResolvedParts } from "./server-parts.js";
 import { toTime } from "./wire-time.js";
 
+type Receipt = Static<typeof ErasureAnswer>;
+
+/** What one part held of the user before the erasure, and whether it holds it no more. */
+interface Part {
+  readonly where: Receipt["nothingIn"][number];
+  readonly what: string;
+  readonly held: boolean;
+  readonly gone: boolean;
+}
+
 /**
- * Erases a user and looks whether it is gone: the receipt says what was found in each place afterwards, not what was meant.
- * The erasure is durable when this resolves, also when it was not applied within the wait (`complete` is false then).
+ * Erases a user and looks whether it is gone: the receipt says what was found in each place before and afterwards, not what was
+ * meant. The erasure is durable when this resolves, also when it was not applied within the wait (`complete` is false then).
  */
-export async function eraseUser(parts: ResolvedParts, user: UserId): Promise<Static<typeof ErasureAnswer>> {
+export async function eraseUser(parts: ResolvedParts, user: UserId): Promise<Receipt> {
   const { intake, applied, owner, readModel, settings } = parts;
   const before = readModel.user(user);
+  const rowBefore = await owner.profile(user);
   const engine = parts.users();
   const hadVector = before !== undefined && engine.vector(before.ordinal) !== undefined;
   // Events may be dated slightly ahead of our clock: the erasure has to reach those that are already folded.
-  const at = Math.max(Date.now(), before?.updatedAt ?? 0);
+  const at = Math.max(Date.now(), before?.updatedAt ?? 0, rowBefore?.updatedAt ?? 0);
   const { position, payloadKeyDropped } = await intake.erase(user, at);
   const token = formatPosition(position);
   const isApplied = await reached(applied, token, settings.erasureWaitMs);
   const row = await owner.profile(user);
-  // Whoever acts again after the erasure begins anew: that row is not of before.
-  const isNew = (offset: number, partition: number): boolean => offset > (position.get(partition as never) ?? 0);
   const published = readModel.user(user);
-  const removed: Static<typeof ErasureAnswer>["removed"] = [
-    // Dropped now, or there was none to drop: either way nothing that the log holds of the user can be read.
-    { where: "log", what: payloadKeyDropped ? "the key of the user's payloads" : "no key of the user's payloads was held", removed: true },
+  // Whoever acts again after the erasure begins anew: that row is not of before.
+  const isOld = (found: { offset: Offset; partition: Partition } | undefined): boolean =>
+    found !== undefined && found.offset <= (position.get(found.partition) ?? 0);
+  const looked: Part[] = [
+    // Where no key was held, nothing that the log has of the user could be read before either.
+    { where: "log", what: "the key of the user's payloads", held: payloadKeyDropped, gone: true },
     {
       where: "state",
       what: "the row: profile, accumulators, pooled sums",
-      removed: isApplied && (row === undefined || isNew(row.offset, row.partition)),
+      held: rowBefore !== undefined,
+      gone: isApplied && !isOld(row),
     },
     {
       where: "read-model",
-      what:
-        before === undefined
-          ? "nothing was published"
-          : `the published row (${before.events} events, ${before.items.length} items) and its fingerprint, in memory; saved index files follow with the next save`,
-      removed: isApplied && (published === undefined || isNew(published.offset, published.partition)),
+      what: `the published row (${before?.events ?? 0} events, ${before?.items.length ?? 0} items) and its fingerprint, in memory; saved index files follow with the next save`,
+      held: before !== undefined,
+      gone: isApplied && !isOld(published),
     },
     {
       where: "index",
-      what: hadVector ? "the pooled vector in memory; saved index files follow with the next save" : "no vector was held",
-      removed: isApplied && (before === undefined || engine.vector(before.ordinal) === undefined),
+      what: "the pooled vector in memory; saved index files follow with the next save",
+      held: hadVector,
+      gone: isApplied && (before === undefined || engine.vector(before.ordinal) === undefined),
     },
   ];
-  return { user, erasedAt: toTime(at), position: token, complete: removed.every((part) => part.removed), removed };
+  return receiptOf(looked, { user, erasedAt: toTime(at), position: token });
+}
+
+/** Nothing is said to be removed that was not there. */
+function receiptOf(looked: readonly Part[], head: Pick<Receipt, "user" | "erasedAt" | "position">): Receipt {
+  const nothing = looked.filter(({ held, gone }) => !held && gone);
+  return {
+    ...head,
+    complete: looked.every(({ gone }) => gone),
+    removed: looked.filter((part) => !nothing.includes(part)).map(({ where, what, gone }) => ({ where, what, removed: gone })),
+    nothingIn: nothing.map(({ where }) => where),
+  };
 }

@@ -6,6 +6,7 @@ import type { EventRules } from "../schemas/event.js";
 import type { Generation } from "../schemas/ids.js";
 import type { DeadLetters, IndexShardRows, StateOwner } from "../schemas/ports/admin.js";
 import type { AppliedPosition, EventIntake } from "../schemas/ports/event-log.js";
+import type { FileIntake } from "../schemas/ports/file-intake.js";
 import type { ReadModelReader, VectorEngine } from "../schemas/ports/read-model.js";
 import type { Metrics } from "./metrics.js";
 
@@ -18,6 +19,7 @@ export interface ServerParts {
   readonly applied: AppliedPosition;
   readonly owner: StateOwner;
   readonly deadLetters: DeadLetters;
+  readonly files: FileIntake;
   readonly readModel: ReadModelReader;
   /** Pooled vectors of users, of the generation that is active now. Asked once a request, so that an answer never mixes two. */
   readonly users: () => VectorEngine;

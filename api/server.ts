@@ -12,6 +12,7 @@ import { addRequestGuards } from "./request-guards.js";
 import { requestIdOf } from "./request-id.js";
 import { adminRoutes } from "./routes/admin.js";
 import { eventRoutes } from "./routes/events.js";
+import { fileRoutes } from "./routes/files.js";
 import { generationRoutes } from "./routes/generations.js";
 import { healthRoutes } from "./routes/health.js";
 import { itemRoutes } from "./routes/items.js";
@@ -50,6 +51,7 @@ export function buildServer(given: ServerParts): Api {
     (group) => userRoutes(group, parts, infos),
     (group) => stateRoutes(group, parts),
     (group) => adminRoutes(group, parts),
+    (group) => fileRoutes(group, parts),
     (group) => generationRoutes(group, parts),
     scenarioRoutes,
     (group) => healthRoutes(group, parts, notReady),

@@ -29,7 +29,12 @@ const server = Type.Object(
 
 const journal = Type.Object(
   {
-    retentionDays: number(30, 0, 36_500, "Records older than this may be cut once they are folded; 0 keeps all."),
+    retentionDays: number(
+      30,
+      0,
+      36_500,
+      "Records older than this may be cut once they are folded, and catalogues that only they were folded with; 0 keeps all.",
+    ),
     maxLagEvents: integer(250_000, 1, 1_000_000_000, "Accepted but not yet folded events above which producers are told to wait (503)."),
     maxPendingBytes: integer(
       64 * 1024 * 1024,
@@ -144,7 +149,14 @@ const index = Type.Object(
 );
 
 const catalogue = Type.Object(
-  { minIntervalMs: integer(60_000, 0, 7 * DAY_MS, "Least time between two catalogues, when side information changes all the time.") },
+  {
+    minIntervalMs: integer(
+      60_000,
+      0,
+      7 * DAY_MS,
+      "Least time between two catalogues, when side information changes all the time. Each is stored as long as the records of its time.",
+    ),
+  },
   closed,
 );
 

@@ -237,6 +237,7 @@ export const ItemNeighborsAnswer = Type.Object({
   results: Type.Array(Type.Object({ id: Type.String(), type: Type.String(), score: Score })),
 });
 
+const PLACES = ["log", "state", "read-model", "index"] as const;
 export const ErasureAnswer = Type.Object(
   {
     user: Type.String(),
@@ -248,11 +249,13 @@ export const ErasureAnswer = Type.Object(
     }),
     removed: Type.Array(
       Type.Object({
-        where: OneOf(["log", "state", "read-model", "index"], "The part that held it"),
+        where: OneOf(PLACES, "The part that held it"),
         what: Type.String(),
         removed: Type.Boolean({ description: "True when nothing of the user is there any more" }),
       }),
+      { description: "What was there before; empty for someone of whom nothing was known" },
     ),
+    nothingIn: Type.Array(OneOf(PLACES, "A part that was looked at"), { description: "Parts that held nothing of the user before" }),
   },
   { title: "ErasureReceipt" },
 );
@@ -308,27 +311,47 @@ export const DeadLettersAnswer = Type.Object({
     }),
   ),
 });
-/** Lines of a file that were refused before they were sent. */
-export const RefusedLinesBody = Type.Object(
+// ---- Backfills of files ----
+
+const FILE_ROWS = { minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
+/** A line that was refused before it was sent. */
+const RefusedLineBody = Type.Object(
   {
-    lines: Type.Array(
-      Type.Object(
-        {
-          code: Type.String({ maxLength: 64, description: "A code of the error table" }),
-          message: Type.String({ maxLength: 4096 }),
-          origin: Type.String({ maxLength: 256 }),
-          original: Type.String({ maxLength: 65_536 }),
-          user: Type.Optional(Id),
-          raw: Type.Optional(Type.Unsafe<unknown>({ description: "What was read from the line" })),
-        },
-        list,
-      ),
-      { maxItems: 1000 },
-    ),
+    code: Type.String({ maxLength: 64, description: "A code of the error table" }),
+    message: Type.String({ maxLength: 4096 }),
+    origin: Type.String({ maxLength: 256 }),
+    original: Type.String({ maxLength: 65_536 }),
+    user: Type.Optional(Id),
+    raw: Type.Optional(Type.Unsafe<unknown>({ description: "What was read from the line" })),
   },
   list,
 );
-export const RefusedLinesAnswer = Type.Object({ kept: Type.Integer() });
+const fileProgress = {
+  rowsRead: Type.Integer({ description: "Rows taken from the file so far, also those that were rejected" }),
+  events: Type.Integer(),
+  rejected: Type.Integer(),
+  done: Type.Boolean({ description: "The whole file has been read" }),
+  run: Type.Integer({ description: "How many times it was begun" }),
+};
+
+export const FileParams = Type.Object({ hash: Type.String({ pattern: "^[0-9a-f]{64}$", description: "SHA-256 of the file's content" }) });
+export const FileProgressAnswer = Type.Object({ ...fileProgress, position: PositionToken });
+export const FileSliceBody = Type.Object(
+  {
+    run: Type.Integer({ ...FILE_ROWS, minimum: 1, description: "As in the progress; one more to begin the file anew where it was done" }),
+    after: Type.Integer({ ...FILE_ROWS, description: "Rows of the file before these" }),
+    rows: Type.Integer({ ...FILE_ROWS, maximum: 1_000_000, description: "How many these are, also those that are of no interest" }),
+    events: Type.Array(Type.Unsafe<unknown>({ title: "Event", description: "See the schema Event" })),
+    refused: Type.Array(RefusedLineBody),
+    done: Type.Boolean({ description: "The file ends with these rows" }),
+  },
+  list,
+);
+export const FileSliceAnswer = Type.Object({
+  taken: Type.Boolean({ description: "False: other rows come next, see the progress; nothing was taken" }),
+  progress: Type.Object(fileProgress),
+  position: PositionToken,
+});
 /** Exactly one of `all`, `repairs`. */
 export const ReplayBody = Type.Object(
   {

@@ -109,6 +109,12 @@ export class PartitionState {
     return this.#active()?.catalogue.number ?? 0;
   }
 
+  /** The lowest number of a catalogue that a stored row may be of, now or after any later commit; 0 before the first activation. */
+  get oldestCatalogue(): CatalogueNumber | 0 {
+    const numbers = this.#committed.activations.map(({ catalogue }) => catalogue);
+    return numbers.length === 0 ? 0 : (Math.min(...numbers) as CatalogueNumber);
+  }
+
   /** Whether rows still wait to be recomputed for the active catalogue: folding nothing carries that on. */
   get migrating(): boolean {
     return this.#tip.migratedTo !== null;

@@ -1,10 +1,8 @@
-import { isErrorCode, KindredError } from "../../schemas/errors.js";
+import { KindredError } from "../../schemas/errors.js";
 import {
   DeadLettersAnswer,
   DeadLettersQuery,
   ProfileAnswer,
-  RefusedLinesAnswer,
-  RefusedLinesBody,
   ReplayAnswer,
   ReplayBody,
   StatsAnswer,
@@ -84,31 +82,6 @@ function deadLetterRoutes(api: Api, parts: ResolvedParts): void {
     async (request) => {
       const { after, limit = 100 } = request.query;
       return deadLettersAnswer(await parts.deadLetters.list({ limit, ...(after !== undefined && { after }) }));
-    },
-  );
-
-  api.post(
-    "/v1/admin/dead-letters",
-    {
-      config,
-      schema: {
-        operationId: "keepDeadLetters",
-        tags,
-        summary: "Keep lines of a file that were refused before they were sent",
-        body: RefusedLinesBody,
-        response: {
-          200: RefusedLinesAnswer,
-          ...problemResponses("INVALID_JSON", "INVALID_BODY", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "OVERLOADED", "STORAGE_FAILED"),
-        },
-      },
-    },
-    async (request) => {
-      const lines = request.body.lines.map(({ code, ...line }) => {
-        if (!isErrorCode(code)) throw new KindredError("INVALID_BODY", `${code} is no code of the error table`);
-        return { code, ...line };
-      });
-      await parts.deadLetters.keep(lines);
-      return { kept: lines.length };
     },
   );
 

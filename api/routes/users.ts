@@ -24,7 +24,7 @@ export function userRoutes(api: Api, parts: ResolvedParts, infos: ItemInfos): vo
         tags: ["users"],
         summary: "Erase a user",
         description:
-          "Gone from the next answer on, and not brought back by replay or restore. Erasing a user that is not known is no error.",
+          "Gone from the next answer on, and not brought back by replay or restore. Erasing a user that is not known is no error: the receipt then says that nothing was there.",
         params: UserParams,
         response: { 200: ErasureAnswer, ...problemResponses("INVALID_PARAMETER", "OVERLOADED", "STORAGE_FAILED") },
       },

@@ -112,9 +112,7 @@ async function replay(options: ReplayOptions, terminal: Terminal): Promise<void>
         : backfillJournal(config, signal, onProgress);
     const server = await serverOf(options, config, signal);
     const file = source as BackfillSource;
-    return server
-      ? backfillOverHttp(config, server, file, signal, onProgress, options.url === undefined)
-      : backfillOffline(config, file, signal, onProgress);
+    return server ? backfillOverHttp(config, server, file, signal, onProgress) : backfillOffline(config, file, signal, onProgress);
   }).finally(() => progress.stop());
   const seconds = (performance.now() - started.at) / 1000;
   const { user, system } = process.cpuUsage(started.cpu);

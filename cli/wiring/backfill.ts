@@ -1,22 +1,19 @@
 import type { Config } from "../../schemas/config.js";
-import { ERRORS, KindredError } from "../../schemas/errors.js";
-import type { BehaviourEvent } from "../../schemas/event.js";
 import type { EpochMs, Offset } from "../../schemas/ids.js";
 import type { LogRecord } from "../../schemas/log-record.js";
-import type { RefusedLine } from "../../schemas/ports/admin.js";
+import { type FileProgress, nextRows } from "../../schemas/ports/file-intake.js";
 import { formatPosition } from "../../schemas/position.js";
 import { type EventRow, type EventRowOptions, EventRows } from "../../streams/files/event-rows.js";
 import { hashFile } from "../../streams/files/file-hash.js";
 import type { FileRow } from "../../streams/files/file-row.js";
 import { type FileFormat, FileRows } from "../../streams/files/file-rows.js";
 import { replayFile } from "../../streams/files/replay-file.js";
-import type { FileProgress } from "../../streams/journal/file-progress.js";
 import { decodeRecord } from "../../streams/record-codec.js";
 import { eventsPerRequest, type ServerClient } from "../server-client.js";
+import { FileSender, type TakenRow } from "./file-sender.js";
 import { eventRulesOf } from "./fold-configuration.js";
 import { withUpdater } from "./offline.js";
 import { Pace } from "./pace.js";
-import { ReplayMarkers } from "./replay-marker.js";
 import { openJournal, shadowDirectory } from "./updater-stores.js";
 
 /** A file of events and how it is read. */
@@ -60,11 +57,6 @@ export function backfillOffline(
     // Where folding fails nobody makes room any more: `drained` throws why.
     const signal = AbortSignal.any([stop, updater.failed]);
     const { path, speed, ...options } = source;
-    const markers = new ReplayMarkers(config.dataDir);
-    const { hash } = await hashFile(path);
-    const sent = await markers.read(hash);
-    if (sent?.done === true && !source.again && (await updater.stores.journal.fileProgress(hash)) === undefined)
-      return { ...sent, appended: 0, position: formatPosition(updater.applied().position), known: true, done: true };
     const pace = speed === undefined ? undefined : new Pace(speed, signal);
     const paced = pace && { beforeAppend: (ts: EpochMs) => pace.until(ts), batchRows: Math.min(PACED_ROWS, config.pipeline.batchEvents) };
     const result = await replayFile(
@@ -79,9 +71,9 @@ export function backfillOffline(
 }
 
 /**
- * Over HTTP, into the directory that a server has open. What the server refuses for lack of room is sent again when it says,
- * what it finds too large in halves: with --url its limits are not those of `config`.
- * @param remember whether the data directory is at hand, to remember how far the file was sent
+ * Over HTTP, into the directory that a server has open. The server keeps with the rows how far the file has come: killed anywhere,
+ * the same call goes on exactly there. What it refuses for lack of room is sent again when it says, what it finds too large in
+ * halves: with --url its limits are not those of `config`.
  */
 export async function backfillOverHttp(
   config: Config,
@@ -89,141 +81,49 @@ export async function backfillOverHttp(
   source: BackfillSource,
   signal: AbortSignal,
   onProgress: OnProgress,
-  remember: boolean,
 ): Promise<BackfillReport> {
-  const { hash, bytes } = await hashFile(source.path);
-  const markers = remember ? new ReplayMarkers(config.dataDir) : undefined;
-  const stored = await markers?.read(hash);
-  const before = stored && (source.again ? undefined : stored);
-  const state = await server.get<{ position: string }>("/v1/state/hash");
-  if (before?.done) return { ...before, appended: 0, position: state.position, known: true, done: true };
-  const sender = new Sender(
-    server,
-    before ?? { rowsRead: 0, events: 0, rejected: 0, done: false, run: (stored?.run ?? 0) + 1 },
-    state.position,
-    eventsPerRequest(config),
-  );
+  const { path } = source;
+  const { hash, bytes } = await hashFile(path);
+  const { position, ...stored } = await server.get<FileProgress & { position: string }>(`/v1/admin/files/${hash}`);
+  if (stored.done && !source.again) return { ...stored, appended: 0, position, known: true };
+  const sender = new FileSender(server, { hash, path }, nextRows(stored), position, eventsPerRequest(config));
   const pace = source.speed === undefined ? undefined : new Pace(source.speed, signal);
-  const rows = await FileRows.open(source.path, source.format, signal);
+  const rows = await FileRows.open(path, source.format, signal);
   try {
-    const reader = new EventRows(source, source.format === "ndjson" ? undefined : rows.columns, source.path);
+    const reader = new EventRows(source, source.format === "ndjson" ? undefined : rows.columns, path);
     const rules = eventRulesOf(config)();
-    let toSkip = sender.progress.rowsRead;
     for await (const block of rows.blocks()) {
       for (const row of block) {
-        if (toSkip-- > 0) continue;
-        const read = reader.read(row, rules);
-        const wanted =
-          "event" in read && read.event.ts >= (source.since ?? 0) && read.event.ts < (source.until ?? Number.POSITIVE_INFINITY);
-        sender.take(wanted ? read.event : "event" in read ? "unwanted" : refusedLine(row, read, hash));
+        if (sender.skip()) continue;
+        sender.take(takenRow(row, reader.read(row, rules), source, hash));
         while (sender.full) {
           if (pace) await pace.until(sender.newestTs);
           await sender.send();
-          await markers?.write(hash, sender.progress);
         }
       }
       onProgress(sender.progress.events, rows.bytesRead / Math.max(1, bytes));
     }
-    while (sender.waiting > 0) {
-      await sender.send();
-      await markers?.write(hash, sender.progress);
-    }
-    if (!signal.aborted) sender.finish();
-    await markers?.write(hash, sender.progress);
+    if (!signal.aborted) await sender.finish();
     const { events, rejected, done } = sender.progress;
-    return { events, rejected, done, appended: events - (before?.events ?? 0), position: sender.position, known: false };
+    return { events, rejected, done, appended: sender.appended, position: sender.position, known: false };
   } finally {
     await rows.close();
   }
 }
 
-/** What a row of the file gave: an event, nothing (it lies outside of the time asked for), or it is broken. */
-type TakenRow = BehaviourEvent | "unwanted" | { readonly refused: RefusedLine };
-
-const isEvent = (row: TakenRow): row is BehaviourEvent => typeof row === "object" && "item" in row;
-
-/** Most refused lines, and most characters of theirs, in one request. */
-const LINES_A_REQUEST = 100;
+/** Most characters kept of a line that is no event. */
 const ORIGINAL_CHARACTERS = 4_096;
 
-/** What the server keeps of a line that is no event: as offline, it becomes a dead letter with its reason. */
-function refusedLine(row: FileRow, { rejection, raw, user }: Exclude<EventRow, { event: unknown }>, hash: string): TakenRow {
+function takenRow(row: FileRow, read: EventRow, { since, until }: BackfillSource, hash: string): TakenRow {
+  if ("event" in read) {
+    const { ts } = read.event;
+    return ts >= (since ?? 0) && ts < (until ?? Number.POSITIVE_INFINITY) ? read.event : "unwanted";
+  }
+  // As offline, it becomes a dead letter with its reason.
+  const { rejection, raw, user } = read;
   const original = (row.bad === undefined ? row.text : Buffer.from(row.bad.original).toString("utf8")).slice(0, ORIGINAL_CHARACTERS);
   const origin = `file ${hash.slice(0, 8)} line ${row.line}`;
   return { refused: { ...rejection, origin, original, ...(raw !== undefined && { raw }), ...(user !== undefined && { user }) } };
-}
-
-const isTooLarge = (error: unknown): boolean => error instanceof KindredError && ERRORS[error.code].status === 413;
-
-/** Gathers rows and posts their events; counts what became of them. */
-class Sender {
-  private rows: TakenRow[] = [];
-  newestTs = 0;
-
-  /** @param limit most rows of one request; smaller once the server found a request too large */
-  constructor(
-    private readonly server: ServerClient,
-    public progress: FileProgress,
-    public position: string,
-    private limit: number,
-  ) {}
-
-  get waiting(): number {
-    return this.rows.length;
-  }
-
-  get full(): boolean {
-    return this.rows.length >= this.limit;
-  }
-
-  take(row: TakenRow): void {
-    this.rows.push(row);
-    if (isEvent(row)) this.newestTs = Math.max(this.newestTs, row.ts);
-  }
-
-  /** Sends up to `limit` rows. The progress covers what was sent and no more: the rest may still fail. */
-  async send(): Promise<void> {
-    for (;;) {
-      const rows = this.rows.slice(0, this.limit);
-      const events = rows.filter(isEvent);
-      try {
-        await this.keep(rows.flatMap((row) => (typeof row === "object" && "refused" in row ? [row.refused] : [])));
-        const sent = events.length === 0 ? undefined : await this.post(events);
-        this.rows = this.rows.slice(rows.length);
-        this.count(rows, sent?.accepted ?? 0, sent?.rejected.length ?? 0);
-        this.position = sent?.position ?? this.position;
-        return;
-      } catch (error) {
-        if (!isTooLarge(error) || events.length === 1) throw error;
-        this.limit = Math.ceil(rows.length / 2);
-      }
-    }
-  }
-
-  finish(): void {
-    this.progress = { ...this.progress, done: true };
-  }
-
-  private async keep(lines: readonly RefusedLine[]): Promise<void> {
-    for (let at = 0; at < lines.length; at += LINES_A_REQUEST)
-      await this.server.postPatiently("/v1/admin/dead-letters", { lines: lines.slice(at, at + LINES_A_REQUEST) });
-  }
-
-  private post(events: readonly BehaviourEvent[]): Promise<{ accepted: number; rejected: unknown[]; position: string }> {
-    return this.server.postPatiently("/v1/events", { events });
-  }
-
-  private count(rows: readonly TakenRow[], accepted: number, refused: number): void {
-    const { rowsRead, events, rejected, run } = this.progress;
-    const broken = rows.filter((row) => typeof row === "object" && "refused" in row).length;
-    this.progress = {
-      rowsRead: rowsRead + rows.length,
-      events: events + accepted,
-      rejected: rejected + broken + refused,
-      done: false,
-      run,
-    };
-  }
 }
 
 /** Records of the live journal that are copied in one append. */

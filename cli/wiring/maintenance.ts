@@ -12,8 +12,8 @@ const REST = 10;
 
 /**
  * What keeps a long run short at its next start and bounded on the disk: the index is saved while it changes, the state is
- * synced with its counts and drops the change records that no saved index needs, and the journal is cut by retention, never
- * past what the synced state holds.
+ * synced with its counts and drops the change records that no saved index needs, the journal is cut by retention, never
+ * past what the synced state holds, and the catalogues go that only what was cut was folded with.
  */
 export class Maintenance {
   private timer: NodeJS.Timeout | undefined;
@@ -65,8 +65,9 @@ export class Maintenance {
   }
 
   private async once(): Promise<void> {
-    const { journal, state } = this.stores;
-    const synced = state.appliedOffset;
+    const { journal, catalogues, state } = this.stores;
+    // Both before the sync below makes them durable: the state never goes back behind them.
+    const [synced, oldestCatalogue] = [state.appliedOffset, state.oldestCatalogue];
     if (synced === 0) return;
     const from = performance.now();
     const saved = await this.index?.save();
@@ -79,5 +80,6 @@ export class Maintenance {
     const first = journal.firstOffset;
     const cut = await journal.cutBefore(Math.min(old, synced + 1) as Offset);
     if (cut > first) this.log.info({ from: first, to: cut }, "the journal was cut by retention");
+    if (await catalogues.dropUnused(cut, oldestCatalogue)) this.log.info({}, "catalogues that nothing asks for any more were deleted");
   }
 }

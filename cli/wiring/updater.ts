@@ -4,10 +4,13 @@ import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs, Offset } from "../../schemas/ids.js";
 import type { DeadLetters, StateOwner, UpdaterMetrics } from "../../schemas/ports/admin.js";
 import type { EventIntake } from "../../schemas/ports/event-log.js";
+import type { FileIntake } from "../../schemas/ports/file-intake.js";
 import type { Position } from "../../schemas/position.js";
-import { JournalDeadLetters } from "../../streams/dead-letters/journal-dead-letters.js";
-import type { NewDeadLetter } from "../../streams/dead-letters/new-dead-letter.js";
+import { beginWhereKept } from "../../streams/begin-where-kept.js";
+import { JournalDeadLetters } from "../../streams/journal/journal-dead-letters.js";
+import { JournalFiles } from "../../streams/journal/journal-files.js";
 import { JournalIntake, journalPosition } from "../../streams/journal/journal-intake.js";
+import type { NewDeadLetter } from "../../streams/new-dead-letter.js";
 import type { AppliedBatch } from "../../streams/operators/batches.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
 import { runPipeline } from "../../streams/pipeline.js";
@@ -44,6 +47,7 @@ export class Updater implements UpdaterPorts {
   readonly intake: EventIntake;
   readonly owner: StateOwner;
   readonly deadLetters: DeadLetters;
+  readonly files: FileIntake;
   readonly keeper: CatalogueKeeper;
   private readonly counters = new UpdaterCounters();
   private readonly stop = new AbortController();
@@ -85,6 +89,7 @@ export class Updater implements UpdaterPorts {
     };
     this.owner = { profile: (user) => state.profile(user), summary: async () => state.summary(), verify: () => state.verify() };
     this.deadLetters = new JournalDeadLetters(journal, eventRulesOf(config));
+    this.files = new JournalFiles(journal);
     journal.failed.addEventListener("abort", () => this.fail(journal.failed.reason));
   }
 
@@ -95,9 +100,14 @@ export class Updater implements UpdaterPorts {
 
   /** Folds what the log is ahead, builds what recall reads, and goes live. @throws what made it impossible; close it then */
   async start(): Promise<void> {
-    const { journal, state } = this.stores;
+    const { journal, catalogues, state } = this.stores;
     const missing = await journal.resumeAfter(state.appliedOffset);
     if (missing > 0) this.options.log.error({ missing }, "the journal lost its newest records; the state has them already");
+    if (await beginWhereKept(journal, catalogues, state))
+      this.options.log.warn(
+        { from: journal.firstOffset },
+        "the state is new: rows know nothing of what retention has cut from the journal",
+      );
     // A log without any record has no catalogue to fold with; every other one activates changes after what it holds.
     if (this.options.activate !== false) await this.keeper.update();
     await this.catchUp();

@@ -2,6 +2,7 @@ import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs, Generation } from "../../schemas/ids.js";
 import type { DeadLetters, IndexShardRows, StateOwner, UpdaterMetrics } from "../../schemas/ports/admin.js";
 import type { EventIntake } from "../../schemas/ports/event-log.js";
+import type { FileIntake } from "../../schemas/ports/file-intake.js";
 import type { Metric } from "../../schemas/ports/read-model.js";
 import type { Position } from "../../schemas/position.js";
 import { answerCalls, type Port, type RemoteCalls, type SentError } from "./port-calls.js";
@@ -35,7 +36,8 @@ export type UpdaterCalls = {
   readonly verify: StateOwner["verify"];
   readonly listLetters: DeadLetters["list"];
   readonly replayLetters: DeadLetters["replay"];
-  readonly keepLetters: DeadLetters["keep"];
+  readonly fileProgress: FileIntake["progress"];
+  readonly takeRows: FileIntake["take"];
   /** Ends after the batches under way, saves, closes; what is not folded yet is left to the next start. Nothing is answered after it. */
   readonly stop: () => Promise<void>;
 };
@@ -45,10 +47,11 @@ export interface UpdaterPorts {
   readonly intake: EventIntake;
   readonly owner: StateOwner;
   readonly deadLetters: DeadLetters;
+  readonly files: FileIntake;
 }
 
 /** Offers the updater's parts to the thread behind `port`. */
-export function offerUpdater(port: Port, { intake, owner, deadLetters }: UpdaterPorts, stop: () => Promise<void>): void {
+export function offerUpdater(port: Port, { intake, owner, deadLetters, files }: UpdaterPorts, stop: () => Promise<void>): void {
   answerCalls<UpdaterCalls>(port, {
     append: (events) => intake.append(events),
     putItems: (items) => intake.putItems(items),
@@ -58,7 +61,8 @@ export function offerUpdater(port: Port, { intake, owner, deadLetters }: Updater
     verify: () => owner.verify(),
     listLetters: (options) => deadLetters.list(options),
     replayLetters: (repairs) => deadLetters.replay(repairs),
-    keepLetters: (lines) => deadLetters.keep(lines),
+    fileProgress: (file) => files.progress(file),
+    takeRows: (slice) => files.take(slice),
     stop,
   });
 }
@@ -70,20 +74,21 @@ export function offerUpdater(port: Port, { intake, owner, deadLetters }: Updater
  */
 export function remoteUpdater(calls: RemoteCalls<UpdaterCalls>, maxWaitingEvents: number): UpdaterPorts {
   let waiting = 0;
+  const bounded = async <T>(events: number, send: () => Promise<T>): Promise<T> => {
+    if (waiting > 0 && waiting + events > maxWaitingEvents)
+      throw new KindredError("OVERLOADED", `${waiting} events wait for the updater; nothing of this was taken`, undefined, {
+        retryAfterSeconds: 1,
+      });
+    waiting += events;
+    try {
+      return await send();
+    } finally {
+      waiting -= events;
+    }
+  };
   return {
     intake: {
-      async append(events) {
-        if (waiting > 0 && waiting + events.length > maxWaitingEvents)
-          throw new KindredError("OVERLOADED", `${waiting} events wait for the updater; nothing of this was taken`, undefined, {
-            retryAfterSeconds: 1,
-          });
-        waiting += events.length;
-        try {
-          return await calls.call("append", events);
-        } finally {
-          waiting -= events.length;
-        }
-      },
+      append: (events) => bounded(events.length, () => calls.call("append", events)),
       putItems: (items) => calls.call("putItems", items),
       erase: (user, at) => calls.call("erase", user, at),
     },
@@ -95,7 +100,10 @@ export function remoteUpdater(calls: RemoteCalls<UpdaterCalls>, maxWaitingEvents
     deadLetters: {
       list: (options) => calls.call("listLetters", options),
       replay: (repairs) => calls.call("replayLetters", repairs),
-      keep: (lines) => calls.call("keepLetters", lines),
+    },
+    files: {
+      progress: (file) => calls.call("fileProgress", file),
+      take: (slice) => bounded(slice.events.length, () => calls.call("takeRows", slice)),
     },
   };
 }

@@ -71,8 +71,6 @@ export interface RefusedLine {
 }
 
 export interface DeadLetters {
-  /** Keeps lines that were refused before they were sent; durable when it resolves. */
-  keep(lines: readonly RefusedLine[]): Promise<void>;
   /** Ascending by number. */
   list(options: { readonly after?: number; readonly limit: number }): Promise<DeadLetter[]>;
   /** Tries each again as it is (rules may have changed) or repaired; those taken leave the list and are events of the log. */

@@ -1,9 +1,9 @@
 import type { EventRules } from "../../schemas/event.js";
 import type { EpochMs, Offset } from "../../schemas/ids.js";
 import type { LogRecord } from "../../schemas/log-record.js";
-import type { NewDeadLetter } from "../dead-letters/new-dead-letter.js";
-import type { FileProgress } from "../journal/file-progress.js";
+import { type FileProgress, NEVER_BEGUN, nextRows } from "../../schemas/ports/file-intake.js";
 import type { Journal } from "../journal/journal.js";
+import type { NewDeadLetter } from "../new-dead-letter.js";
 import { type EventRowOptions, EventRows } from "./event-rows.js";
 import { hashFile } from "./file-hash.js";
 import type { FileRow } from "./file-row.js";
@@ -66,8 +66,7 @@ export async function replayFile(
   const summary = { fileHash: hash, appended: 0, endOffset: 0 as Offset };
   if (stored?.done === true && options.again !== true)
     return { ...summary, events: stored.events, rejected: stored.rejected, known: true, done: true };
-  const start =
-    stored === undefined || stored.done ? { rowsRead: 0, events: 0, rejected: 0, done: false, run: (stored?.run ?? 0) + 1 } : stored;
+  const start = nextRows(stored ?? NEVER_BEGUN);
   const rows = await FileRows.open(path, options.format, options.signal);
   try {
     const reader = new EventRows(options, options.format === "ndjson" ? undefined : rows.columns, path);

@@ -3,12 +3,12 @@ import type { CatalogueNumber, ItemId, Offset, UserId } from "../../schemas/ids.
 /**
  * Keys of the journal's store. The first byte says what is kept:
  * `r` block of records by first offset, `k` payload key by user, `p` payload key by reference, `i` side information by item,
- * `c` catalogue by number, `f` progress of a file by its hash, `d` dead letter by number, `m` the journal's own few values.
+ * `c` catalogue by number, `a` number of the catalogue by the offset of its activation, `f` progress of a file by its hash, `d` dead letter by number, `m` the journal's own few values.
  */
-export type Prefix = "r" | "k" | "p" | "i" | "c" | "f" | "d";
+export type Prefix = "r" | "k" | "p" | "i" | "c" | "a" | "f" | "d";
 
 /** `prefix` + unsigned 64 bits, big endian, so that keys sort as numbers do. */
-export function numberKey(prefix: "r" | "p" | "c" | "d", number: Offset | CatalogueNumber | number): Buffer {
+export function numberKey(prefix: "r" | "p" | "c" | "a" | "d", number: Offset | CatalogueNumber | number): Buffer {
   const key = Buffer.allocUnsafe(9);
   key[0] = prefix.charCodeAt(0);
   key.writeUInt32BE(Math.floor(number / 2 ** 32), 1);

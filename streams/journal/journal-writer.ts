@@ -2,9 +2,9 @@ import type { EpochMs, Offset, UserId } from "../../schemas/ids.js";
 import type { LogRecord } from "../../schemas/log-record.js";
 import type { PayloadCipher, SourceRecord } from "../../schemas/ports/event-log.js";
 import type { KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
-import type { DeadLetterShelf } from "../dead-letters/dead-letter-shelf.js";
-import type { NewDeadLetter } from "../dead-letters/new-dead-letter.js";
+import type { NewDeadLetter } from "../new-dead-letter.js";
 import { type BlockRecord, encodeBlock, inBlocks } from "./block.js";
+import type { DeadLetterShelf } from "./dead-letter-shelf.js";
 import { META, numberKey, numberValue } from "./journal-keys.js";
 import { type PayloadKey, PayloadKeys, SYSTEM_REF } from "./payload-keys.js";
 
@@ -34,7 +34,7 @@ export interface Committed {
 
 /**
  * Turns a group of submissions into ONE synced batch: blocks of sealed records, new and dropped payload keys, dead letters,
- * cursors of files, the end offset. Called for one group at a time.
+ * cursors of files, activations by offset, the end offset. Called for one group at a time.
  */
 export class JournalWriter {
   constructor(
@@ -68,6 +68,7 @@ export class JournalWriter {
         sealing.refs.push(key?.ref ?? SYSTEM_REF);
         sealing.offsets.push(offset);
         sealing.payloads.push(submission.payloads[i] as Uint8Array);
+        if (record.kind === "activate") writes.push({ type: "put", key: numberKey("a", offset), value: numberValue(record.catalogue) });
         if (record.kind !== "erase") continue;
         const dropped = keys.drop(record.user);
         if (dropped !== undefined) submission.dropped.push({ user: record.user, key: dropped });

@@ -2,12 +2,12 @@ import { KindredError } from "../../schemas/errors.js";
 import type { CatalogueNumber, EpochMs, Offset, UserId } from "../../schemas/ids.js";
 import type { LogRecord } from "../../schemas/log-record.js";
 import type { LogReader, PayloadCipher } from "../../schemas/ports/event-log.js";
+import type { FileProgress } from "../../schemas/ports/file-intake.js";
 import type { KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
-import { DeadLetterShelf } from "../dead-letters/dead-letter-shelf.js";
-import type { NewDeadLetter } from "../dead-letters/new-dead-letter.js";
+import type { NewDeadLetter } from "../new-dead-letter.js";
 import { RecordEncoder } from "../record-codec.js";
 import { AppendSignal } from "./append-signal.js";
-import type { FileProgress } from "./file-progress.js";
+import { DeadLetterShelf } from "./dead-letter-shelf.js";
 import { GroupCommit } from "./group-commit.js";
 import { JournalItems } from "./journal-items.js";
 import { META, numberKey, numberValue, readNumber, textKey } from "./journal-keys.js";
@@ -29,7 +29,8 @@ export interface Append {
   readonly letters?: readonly NewDeadLetter[];
   /** Dead letters that the records replace. */
   readonly replacedLetters?: readonly number[];
-  readonly writes?: readonly StoreWrite[];
+  /** The file that the records are rows of, and how far it has come with them. */
+  readonly file?: { readonly hash: string; readonly progress: FileProgress };
 }
 
 /**
@@ -158,8 +159,7 @@ export class Journal {
     progress: FileProgress,
     letters: readonly NewDeadLetter[] = [],
   ): Promise<Offset> {
-    const cursor: StoreWrite = { type: "put", key: textKey("f", fileHash), value: Buffer.from(JSON.stringify(progress)) };
-    return (await this.#submit(this.#prepare({ records, letters, writes: [cursor] }))).endOffset;
+    return (await this.#submit(this.#prepare({ records, letters, file: { hash: fileHash, progress } }))).endOffset;
   }
 
   /** How far a file has come; undefined when it was never begun. */
@@ -239,11 +239,12 @@ export class Journal {
   }
 
   /** Encoding fails here, at the caller, and not in the group of others. */
-  #prepare({ records, ...rest }: Append): Submission {
+  #prepare({ records, file, ...rest }: Append): Submission {
     if (this.#closed) throw new KindredError("NOT_READY", "the journal is closed");
     const payloads = records.map((record) => this.#encoder.encode(record));
     const bytes = payloads.reduce((sum, payload) => sum + payload.length, 0);
-    return { ...rest, records, payloads, bytes, endOffset: 0 as Offset, dropped: [] };
+    const writes = file === undefined ? [] : [cursorWrite(file)];
+    return { ...rest, records, writes, payloads, bytes, endOffset: 0 as Offset, dropped: [] };
   }
 
   #admit({ records, bytes }: Submission): void {
@@ -279,6 +280,12 @@ export class Journal {
     this.appended.wake();
   }
 }
+
+const cursorWrite = ({ hash, progress }: NonNullable<Append["file"]>): StoreWrite => ({
+  type: "put",
+  key: textKey("f", hash),
+  value: Buffer.from(JSON.stringify(progress)),
+});
 
 const firstWrites = (systemKey: Uint8Array): StoreWrite[] => [
   { type: "put", key: META.format, value: numberValue(JOURNAL_FORMAT) },

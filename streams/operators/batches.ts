@@ -2,7 +2,7 @@ import type { EpochMs, Offset, Partition } from "../../schemas/ids.js";
 import type { PositionedRecord } from "../../schemas/log-record.js";
 import type { SourceBatch } from "../../schemas/ports/event-log.js";
 import type { FoldCounts, FoldedBatch } from "../../schemas/ports/folded-batch.js";
-import type { NewDeadLetter } from "../dead-letters/new-dead-letter.js";
+import type { NewDeadLetter } from "../new-dead-letter.js";
 
 /** A micro-batch on its way through the pipeline: each step adds what it made of it. */
 export interface PulledBatch {

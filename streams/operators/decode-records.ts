@@ -1,7 +1,7 @@
 import { map, type OperatorFunction } from "rxjs";
 import type { LogRecord, PositionedRecord } from "../../schemas/log-record.js";
 import type { SourceBatch, SourceRecord } from "../../schemas/ports/event-log.js";
-import type { NewDeadLetter } from "../dead-letters/new-dead-letter.js";
+import type { NewDeadLetter } from "../new-dead-letter.js";
 import type { DecodedBatch, PulledBatch } from "./batches.js";
 
 /** The record of a log's bytes. @throws Error saying what is wrong with them */

@@ -1,5 +1,5 @@
 import { concatMap, from, type MonoTypeOperatorFunction, map, of } from "rxjs";
-import type { NewDeadLetter } from "../dead-letters/new-dead-letter.js";
+import type { NewDeadLetter } from "../new-dead-letter.js";
 import type { DecodedBatch } from "./batches.js";
 
 /** Puts dead letters where they can be listed, durably, before the batch goes on: its checkpoint moves the position past them. */

@@ -69,6 +69,7 @@ export class FoldingIntake implements EventIntake, AppliedPosition, StateOwner {
 
   async erase(user: UserId, at: number) {
     const position = this.#take(1);
+    const payloadKeyDropped = this.rows.has(user);
     this.erasures.push({ user, at });
     this.#later(() => {
       const ordinal = this.readModel.userOrdinal(user);
@@ -78,7 +79,7 @@ export class FoldingIntake implements EventIntake, AppliedPosition, StateOwner {
       if (ordinal !== undefined) this.engine.remove(Uint32Array.of(ordinal));
       this.#applied(offset);
     });
-    return { position, payloadKeyDropped: this.rows.has(user) };
+    return { position, payloadKeyDropped };
   }
 
   current() {

@@ -19,14 +19,17 @@ interface Document {
 }
 
 const REFUSED_LINE = { code: "FILE_LINE", message: "a column too few", origin: "file 1f2e3d4c line 12", original: "u,song:1" };
+const HASH = "1f2e3d4c".repeat(8);
+const SLICE = { run: 1, after: 0, rows: 1, events: [], done: true };
 
 const ROUTES = [
   "GET /healthz",
   "GET /metrics",
   "GET /readyz",
   "GET /v1/admin/dead-letters",
-  "POST /v1/admin/dead-letters",
   "POST /v1/admin/dead-letters/replay",
+  "GET /v1/admin/files/{hash}",
+  "POST /v1/admin/files/{hash}/rows",
   "GET /v1/admin/stats",
   "POST /v1/admin/state/verify",
   "GET /v1/admin/users/{user}",
@@ -124,10 +127,12 @@ describe("every answer is as declared", () => {
     ["GET", "/readyz", "/readyz"],
     ["GET", "/v1/admin/dead-letters", "/v1/admin/dead-letters"],
     ["GET", "/v1/admin/dead-letters", "/v1/admin/dead-letters?limit=0"],
-    ["POST", "/v1/admin/dead-letters", "/v1/admin/dead-letters", { lines: [REFUSED_LINE] }],
-    ["POST", "/v1/admin/dead-letters", "/v1/admin/dead-letters", { lines: [{ ...REFUSED_LINE, code: "NO_SUCH_CODE" }] }],
     ["POST", "/v1/admin/dead-letters/replay", "/v1/admin/dead-letters/replay", { all: true }],
     ["POST", "/v1/admin/dead-letters/replay", "/v1/admin/dead-letters/replay", {}],
+    ["GET", "/v1/admin/files/{hash}", `/v1/admin/files/${HASH}`],
+    ["GET", "/v1/admin/files/{hash}", "/v1/admin/files/1f2e"],
+    ["POST", "/v1/admin/files/{hash}/rows", `/v1/admin/files/${HASH}/rows`, { ...SLICE, refused: [REFUSED_LINE] }],
+    ["POST", "/v1/admin/files/{hash}/rows", `/v1/admin/files/${HASH}/rows`, { ...SLICE, refused: [{ ...REFUSED_LINE, code: "NO_CODE" }] }],
     ["GET", "/v1/admin/stats", "/v1/admin/stats"],
     ["POST", "/v1/admin/state/verify", "/v1/admin/state/verify"],
     ["GET", "/v1/admin/users/{user}", "/v1/admin/users/ada"],

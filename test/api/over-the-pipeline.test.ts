@@ -67,6 +67,31 @@ async function wholeServer(): Promise<TestServer & { driver: PipelineDriver }> {
 }
 
 describe("over the real pipeline", () => {
+  it("who only turned away from things is near those who turned away from the same, not those who like it", async () => {
+    const { call } = await wholeServer();
+    const did = (user: string, action: string, ...songs: readonly number[]) =>
+      songs.map((song) => ({ user, item: `song:${song}`, action, ts: NOW }));
+    const events = [
+      ...did("grump", "dislike", 1, 2, 3),
+      ...did("same", "dislike", 1, 2, 3),
+      ...did("half", "skip", 1, 2),
+      ...did("half", "like", 8),
+      ...did("fan", "like", 1, 2, 3),
+      ...did("other", "like", 20, 21, 22),
+    ];
+    const { body: sent } = await call<{ position: string }>("POST", "/v1/events", { events });
+    const near = await call<Answer>("GET", `/v1/recall/u2u?user=grump&explain=true&after=${sent.position}`);
+    expect([near.body.rung, near.body.fresh]).toEqual(["vector", true]);
+    expect(near.body.results.map(({ id }) => id).slice(0, 2)).toEqual(["same", "half"]);
+    expect(near.body.results[0]?.score).toBeCloseTo(1, 5);
+    expect(near.body.results[0]?.explanation?.text).toContain("in turning away from");
+    expect(near.body.results.map(({ id }) => id)).not.toContain("fan");
+    // What those like who turned away from the same, and nothing that was turned away from.
+    const wanted = await call<Answer>("GET", "/v1/recall/u2u2i?user=grump");
+    expect([wanted.body.rung, wanted.body.results[0]?.id]).toEqual(["vector", "song:8"]);
+    for (const { id } of wanted.body.results) expect(["song:1", "song:2", "song:3"]).not.toContain(id);
+  });
+
   it("an event is in the next answer after its position, and explanations decompose the published vectors exactly", async () => {
     const { call } = await wholeServer();
     const actions = ["play", "like", "skip", "collect", "share", "dislike"];

@@ -5,6 +5,7 @@ import { buildServer } from "../../api/server.js";
 import type { Api, ServerParts } from "../../api/server-parts.js";
 import type { Offset, Partition } from "../../schemas/ids.js";
 import type { DeadLetters } from "../../schemas/ports/admin.js";
+import { type FileIntake, type FileSlice, NEVER_BEGUN } from "../../schemas/ports/file-intake.js";
 import { ACTIONS, FoldingIntake, itemVectors } from "./folding-intake.js";
 
 export const NOW = Date.parse("2024-05-01T12:00:00Z");
@@ -22,6 +23,7 @@ export interface TestServer {
   readonly intake: FoldingIntake;
   readonly metrics: Metrics;
   readonly replayed: unknown[];
+  readonly slices: FileSlice[];
   /** Set to make the server say that it is not ready. */
   notReady: string | null;
   call<Body = Record<string, unknown>>(
@@ -60,12 +62,14 @@ function makeServer(overrides: Partial<ServerParts>): TestServer {
   const intake = new FoldingIntake();
   const metrics = createMetrics();
   const replayed: unknown[] = [];
-  const server: Omit<TestServer, "api" | "call" | "plays"> = { intake, metrics, replayed, notReady: null };
+  const slices: FileSlice[] = [];
+  const server: Omit<TestServer, "api" | "call" | "plays"> = { intake, metrics, replayed, slices, notReady: null };
   const api = buildServer({
     intake,
     applied: intake,
     owner: intake,
     deadLetters: deadLetters(replayed),
+    files: files(slices),
     readModel: intake.readModel,
     users: () => intake.engine,
     itemVectors: () => itemVectors,
@@ -106,10 +110,21 @@ function deadLetters(replayed: unknown[]): DeadLetters {
   }));
   return {
     list: async ({ after = 0, limit }) => letters.filter(({ number }) => number > after).slice(0, limit),
-    keep: async () => {},
     replay: async (repairs) => {
       replayed.push(repairs);
       return { replayed: repairs === "all" ? 3 : repairs.size, failed: 0, position: new Map([[0 as Partition, 9 as Offset]]) };
+    },
+  };
+}
+
+/** Takes whatever it is sent. */
+function files(slices: FileSlice[]): FileIntake {
+  return {
+    progress: async () => NEVER_BEGUN,
+    take: async (slice) => {
+      slices.push(slice);
+      const progress = { ...NEVER_BEGUN, rowsRead: slice.after + slice.rows, events: slice.events.length, run: slice.run };
+      return { taken: true, progress, position: new Map([[0 as Partition, 9 as Offset]]) };
     },
   };
 }

@@ -10,9 +10,10 @@ import type { Position } from "../../schemas/position.js";
 import { buildCatalogue, generationZero } from "../../state/catalogue-builder.js";
 import { foldSettings } from "../../state/fold-settings.js";
 import { PartitionState } from "../../state/partition-state.js";
-import { JournalDeadLetters } from "../../streams/dead-letters/journal-dead-letters.js";
+import { beginWhereKept } from "../../streams/begin-where-kept.js";
 import { Journal } from "../../streams/journal/journal.js";
 import { JournalCatalogues } from "../../streams/journal/journal-catalogues.js";
+import { JournalDeadLetters } from "../../streams/journal/journal-dead-letters.js";
 import { JournalIntake } from "../../streams/journal/journal-intake.js";
 import type { JournalOptions } from "../../streams/journal/journal-options.js";
 import type { AppliedBatch } from "../../streams/operators/batches.js";
@@ -132,6 +133,7 @@ export class PipelineDriver {
       ...(cacheRows !== undefined && { cacheRows }),
     });
     await this.journal.resumeAfter(this.state.appliedOffset);
+    await beginWhereKept(this.journal, this.catalogues, this.state);
     this.journal.setApplied(this.state.appliedOffset);
     this.#abort = new AbortController();
     this.#running = this.#run(this.#abort.signal);

@@ -1,9 +1,10 @@
 import type { ChildProcess } from "node:child_process";
-import { readdir, stat, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { kindred, kindredJson, sleep, temporaryDirectory } from "../harness/kindred-process.js";
+import { KindredServer, kindred, kindredJson, sleep, temporaryDirectory } from "../harness/kindred-process.js";
 
 const ROWS = 60_000;
 
@@ -70,7 +71,63 @@ describe("replay of one file", () => {
     await kindredJson(flags("killed", 256));
     expect(await hashOf("killed")).toMatchObject({ hash: expected.hash, rows: 900 });
   }, 240_000);
+
+  it("into a running server gives the same state, after kill -9 of who sends and of the server, each in the middle", async () => {
+    await kindredJson(flags("alone", 4096));
+    const expected = await hashOf("alone");
+    const hash = createHash("sha256")
+      .update(await readFile(file))
+      .digest("hex");
+    const data = join(directory.path, "served");
+    // Small requests: more of them, and more to be killed in.
+    const env = { KINDRED_SERVER__MAX_EVENTS_PER_REQUEST: "500" };
+    let server = await KindredServer.start(data);
+    try {
+      let kills = 0;
+      for (const [rows, whom] of [
+        [5_000, "sender"],
+        [15_000, "server"],
+        [25_000, "sender"],
+        [40_000, "server"],
+      ] as const) {
+        const { url } = server;
+        const result = await kindred(flags("served", 64), {
+          env,
+          onSpawn: async (child) => {
+            await whenRead(`${url}/v1/admin/files/${hash}`, rows, child);
+            if (whom === "sender") child.kill("SIGKILL");
+            else await server.kill();
+          },
+        });
+        if (whom === "server") {
+          await server.kill();
+          server = await KindredServer.start(data);
+        }
+        if (result.code !== 0) kills++;
+      }
+      expect(kills).toBeGreaterThan(2);
+      expect(await kindredJson(flags("served", 64), env)).toMatchObject({ events: ROWS, known: false });
+      expect(await kindredJson(flags("served", 64), env)).toMatchObject({ events: ROWS, known: true });
+    } finally {
+      await server.stop();
+    }
+    expect(await hashOf("served")).toMatchObject({ hash: expected.hash, rows: 900 });
+    // The journal knows the file, whoever asks.
+    expect(await kindredJson(flags("served", 4096))).toMatchObject({ events: ROWS, known: true });
+  }, 240_000);
 });
+
+/** Resolves when a server has so many rows of a file, or the process has ended. */
+async function whenRead(url: string, rows: number, child: ChildProcess): Promise<void> {
+  while (child.exitCode === null && child.signalCode === null) {
+    const { rowsRead } = await fetch(url).then(
+      (answer) => answer.json() as Promise<{ rowsRead: number }>,
+      () => ({ rowsRead: 0 }),
+    );
+    if (rowsRead > rows) return;
+    await sleep(2);
+  }
+}
 
 /** Resolves when the files of a directory have so many bytes together, or the process has ended. */
 async function whenLarger(path: string, bytes: number, child: ChildProcess): Promise<void> {

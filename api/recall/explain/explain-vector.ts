@@ -1,9 +1,10 @@
 import type { ItemVectors } from "../../../schemas/catalogue.js";
-import type { ItemId } from "../../../schemas/ids.js";
+import type { ItemId, UserOrdinal } from "../../../schemas/ids.js";
 import { poolItems } from "../pool-session.js";
 import type { WeightedItems } from "../recall-step.js";
 import type { ExplainContext, Explained } from "./explainer.js";
-import { enumerate, LISTED, titled } from "./explainer.js";
+import { LISTED, titled } from "./explainer.js";
+import { likenessText, type SharedItem } from "./likeness-text.js";
 
 /** Vectors travel as float32: a decomposition that differs by more belongs to another state of the user. */
 const TOLERANCE = 1e-4;
@@ -20,19 +21,22 @@ export function explainVector(context: ExplainContext): Explained[] {
   return ids.map((_, i) => {
     const score = found.scores[i]!;
     const other = unit(ask.engine.vector(found.ordinals[i]!));
-    if (own === undefined || other === undefined) return unexplained(score);
+    const theirs = profileOf(found.ordinals[i]!, context);
+    if (own === undefined || other === undefined || theirs === undefined) return unexplained(score);
     const contributions = own.contributionsTo(other);
     const sum = contributions.reduce((all, c) => all + c.contribution, 0);
-    if (Math.abs(score - sum) <= TOLERANCE) return { explanation: explain(contributions, score, context) };
+    if (Math.abs(score - sum) <= TOLERANCE) return { explanation: explain(contributions, theirs, score, context) };
     // One of the two moved since the search: the score of now, if it is the one that the profile of now explains.
     const current = cosine(unit(ask.asker.vector()), other);
     if (current === undefined || Math.abs(current - sum) > TOLERANCE) return unexplained(score);
-    return { explanation: explain(contributions, current, context), score: current };
+    return { explanation: explain(contributions, theirs, current, context), score: current };
   });
 }
 
 interface Contribution {
   readonly item: ItemId;
+  /** Of the asker. */
+  readonly weight: number;
   readonly contribution: number;
 }
 
@@ -44,23 +48,39 @@ function decomposed(profile: WeightedItems, vectors: ItemVectors): { contributio
     contributionsTo: (other) =>
       profile.items.flatMap((item, i) => {
         const vector = vectors.vector(item);
-        return vector === undefined ? [] : [{ item, contribution: (profile.weights[i]! * dot(vector, other)) / norm }];
+        return vector === undefined
+          ? []
+          : [{ item, weight: profile.weights[i]!, contribution: (profile.weights[i]! * dot(vector, other)) / norm }];
       }),
   };
 }
 
-function explain(contributions: readonly Contribution[], score: number, { titleOf, ask }: ExplainContext): Explained["explanation"] {
+function explain(
+  contributions: readonly Contribution[],
+  theirs: WeightedItems,
+  score: number,
+  context: ExplainContext,
+): Explained["explanation"] {
   const listed = [...contributions].sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution)).slice(0, LISTED);
-  const items = listed.map(({ item, contribution }) => ({ ...titled(item, titleOf(item)), contribution }));
+  const items = listed.map(({ item, contribution }) => ({ ...titled(item, context.titleOf(item)), contribution }));
   const other = items.reduce((rest, { contribution }) => rest - contribution, score);
-  const alike = items.filter(({ contribution }) => contribution > 0);
-  const share = alike.reduce((sum, { contribution }) => sum + contribution, 0);
-  const whose = ask.asker.kind === "session" ? "this session" : "this user";
-  const text =
-    alike.length === 0
-      ? `Behaves like ${whose} over many things, none of which stands out (similarity ${score.toFixed(2)}).`
-      : `Behaves like ${whose}, chiefly around ${enumerate(alike.slice(0, 3).map(({ id, title }) => title ?? id))} (${share.toFixed(2)} of a similarity of ${score.toFixed(2)} from ${alike.length === 1 ? "what is listed" : "those listed"}).`;
-  return { text, items, other, terms: {} };
+  const whose = context.ask.asker.kind === "session" ? "this session" : "this user";
+  return { text: likenessText(sharedItems(contributions, theirs, context), score, whose), items, other, terms: {} };
+}
+
+/** What of the asker's profile the other has too, both of one mind about it; strongest contribution first. */
+function sharedItems(contributions: readonly Contribution[], theirs: WeightedItems, { titleOf }: ExplainContext): SharedItem[] {
+  const weights = new Map(theirs.items.map((item, i) => [item, theirs.weights[i]!]));
+  return contributions
+    .filter(({ item, weight, contribution }) => contribution > 0 && weight * (weights.get(item) ?? 0) > 0)
+    .sort((a, b) => b.contribution - a.contribution)
+    .map(({ item, weight, contribution }) => ({ name: titleOf(item) ?? item, weight, contribution }));
+}
+
+/** The other's profile of now; undefined where it was erased. */
+function profileOf(ordinal: number, { ask: { readModel } }: ExplainContext): WeightedItems | undefined {
+  const profile = readModel.profile(ordinal as UserOrdinal);
+  return profile && { items: readModel.itemIds(profile.items), weights: profile.weights };
 }
 
 function unexplained(score: number): Explained {

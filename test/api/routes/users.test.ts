@@ -13,6 +13,7 @@ interface Neighbors {
 interface Receipt {
   complete: boolean;
   removed: { where: string; removed: boolean }[];
+  nothingIn: string[];
   erasedAt: string;
   position: string;
 }
@@ -129,6 +130,7 @@ describe("DELETE /v1/users/{user}", () => {
       ["read-model", true],
       ["index", true],
     ]);
+    expect(body.nothingIn).toEqual([]);
     // The vector is gone from memory: what is said of the files must not be more than is true.
     expect(body.removed.find(({ where }) => where === "index")).toMatchObject({ what: expect.stringContaining("next save") });
     expect((await call("GET", "/v1/users/ada")).status).toBe(404);
@@ -157,9 +159,28 @@ describe("DELETE /v1/users/{user}", () => {
   });
 
   it("erases someone of whom nothing is known without an error", async () => {
-    const { call, intake } = testServer();
+    const { call, plays, intake } = testServer();
     const { status, body } = await call<Receipt>("DELETE", "/v1/users/nobody");
     expect([status, body.complete, intake.erasures.length]).toEqual([200, true, 1]);
+    // Nothing was there: nothing is said to be removed. Neither the second time.
+    const nothing = { removed: [], nothingIn: ["log", "state", "read-model", "index"] };
+    expect(body).toMatchObject(nothing);
+    await plays("ada", "song:1");
+    expect((await call<Receipt>("DELETE", "/v1/users/ada")).body.removed).toHaveLength(4);
+    expect((await call<Receipt>("DELETE", "/v1/users/ada")).body).toMatchObject({ complete: true, ...nothing });
+  });
+
+  it("says that no vector was held of someone who had none", async () => {
+    const { call, plays } = testServer();
+    await plays("mia", "mute:1");
+    const { body } = await call<Receipt>("DELETE", "/v1/users/mia");
+    expect(body.complete).toBe(true);
+    expect(body.removed.map(({ where, removed }) => [where, removed])).toEqual([
+      ["log", true],
+      ["state", true],
+      ["read-model", true],
+    ]);
+    expect(body.nothingIn).toEqual(["index"]);
   });
 
   it("takes a DELETE with a JSON content type and no body", async () => {

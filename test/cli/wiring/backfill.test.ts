@@ -1,9 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { json } from "node:stream/consumers";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ServerClient } from "../../../cli/server-client.js";
 import { type BackfillSource, backfillJournal, backfillOffline, backfillOverHttp } from "../../../cli/wiring/backfill.js";
@@ -11,24 +9,21 @@ import { withUpdater } from "../../../cli/wiring/offline.js";
 import type { Config } from "../../../schemas/config.js";
 import { buildConfig } from "../../../schemas/config-validation.js";
 import { KindredError } from "../../../schemas/errors.js";
-import type { BehaviourEvent } from "../../../schemas/event.js";
 import type { UserId } from "../../../schemas/ids.js";
 import { PartitionState } from "../../../state/partition-state.js";
+import { Journal } from "../../../streams/journal/journal.js";
+import { JournalDeadLetters } from "../../../streams/journal/journal-dead-letters.js";
+import { JournalFiles } from "../../../streams/journal/journal-files.js";
+import { testServer } from "../../api/test-server.js";
+import { MemoryStore } from "../../harness/memory-store.js";
+import { NodeCipher } from "../../harness/node-cipher.js";
+import { itemsOf, readAll } from "../../streams/journal-fixtures.js";
 
 const never = new AbortController().signal;
 const ROWS = 12_000;
 
-/** What a server is asked to keep of refused lines. */
-const letters: { code: string; origin: string; original: string }[] = [];
-async function keepLetters(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { lines } = (await json(request)) as { lines: typeof letters };
-  letters.push(...lines);
-  response.end(JSON.stringify({ kept: lines.length }));
-}
-
 describe("a backfill", () => {
   let directory = "";
-  let server: Server | undefined;
   let source: BackfillSource;
   const config = (values: object = {}): Config =>
     buildConfig([
@@ -47,9 +42,6 @@ describe("a backfill", () => {
     source = { path, format: "csv", map: { columns: {}, constants: {} }, again: false };
   });
   afterEach(() => {
-    server?.closeAllConnections();
-    server?.close();
-    server = undefined;
     rmSync(directory, { recursive: true, force: true });
   });
 
@@ -112,78 +104,85 @@ describe("a backfill", () => {
     expect(await backfillJournal(other, never, () => undefined)).toMatchObject({ appended: 0, done: true });
   });
 
-  it("over HTTP sends all, waits where it is asked to, and goes on where it was cut off", async () => {
-    const got: BehaviourEvent[] = [];
-    let requests = 0;
-    let failAt = 2;
-    server = createServer((request, response) => {
-      if (request.method === "GET") return void response.end('{"position":"k1-0.5"}');
-      if (request.url === "/v1/admin/dead-letters") return void keepLetters(request, response);
-      let body = "";
-      request.on("data", (chunk) => {
-        body += chunk;
-      });
-      request.on("end", () => {
-        requests++;
-        if (requests === 1) return void response.writeHead(503, { "retry-after": "0" }).end('{"code":"OVERLOADED"}');
-        if (requests === failAt + 1) return void response.writeHead(500).end('{"code":"INTERNAL"}');
-        const { events } = JSON.parse(body) as { events: BehaviourEvent[] };
-        got.push(...events);
-        response.end(JSON.stringify({ accepted: events.length, rejected: [], position: `k1-0.${got.length.toString(36)}` }));
-      });
+  /** The HTTP side over a journal in memory; `fault` may answer for it. */
+  async function fileServer(fault: (n: number, request: FastifyRequest, reply: FastifyReply) => void = () => {}, maxEvents = 5_000) {
+    const journal = await Journal.open(new MemoryStore(), new NodeCipher());
+    const server = testServer({ files: new JournalFiles(journal), settings: { maxEvents } });
+    const sizes: number[] = [];
+    let n = 0;
+    server.api.addHook("preHandler", async (request, reply) => {
+      if (request.method !== "POST") return;
+      fault(++n, request, reply);
+      if (!reply.sent) sizes.push((request.body as { rows: number }).rows);
     });
-    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
-    const client = new ServerClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    const send = () => backfillOverHttp(config(), client, source, never, () => undefined, true);
+    let url: string | undefined;
+    const send = async (values: object = {}, of: Partial<BackfillSource> = {}) => {
+      url ??= await server.api.listen({ host: "127.0.0.1", port: 0 });
+      return backfillOverHttp(config(values), new ServerClient(url), { ...source, ...of }, never, () => undefined);
+    };
+    const items = async () => itemsOf(await readAll(journal.reader()));
+    const letters = new JournalDeadLetters(journal, () => ({ actions: new Set(), latestTs: 0 }));
+    return { api: server.api, send, items, sizes, letters, requests: () => n };
+  }
+  const all = Array.from({ length: ROWS }, (_, i) => `song:${(i * 7) % 90}`);
+
+  it("over HTTP sends all, waits where it is asked to, and goes on where it was cut off", async () => {
+    let failAt = 3;
+    const { send, items, letters } = await fileServer((n, _, reply) => {
+      if (n === 1) reply.code(503).header("retry-after", "0").send({ code: "OVERLOADED" });
+      if (n === failAt) reply.code(500).send({ code: "INTERNAL" });
+    });
     await expect(send()).rejects.toMatchObject({ code: "INTERNAL" });
-    expect(got.length).toBe(5_000);
-    failAt = 1_000;
+    expect(await items()).toHaveLength(5_000);
+    failAt = 0;
     expect(await send()).toMatchObject({ events: ROWS, appended: ROWS - 5_000, rejected: 1, known: false, done: true });
-    expect(got.map(({ user, item }) => `${user} ${item}`)).toEqual(
-      Array.from({ length: ROWS }, (_, i) => `u${i % 50} song:${(i * 7) % 90}`),
-    );
-    expect(await send()).toMatchObject({ appended: 0, known: true });
-    expect(got.length).toBe(ROWS);
-    expect(letters).toMatchObject([{ code: "EVENT_ITEM", origin: expect.stringMatching(/line 12002$/), original: "broken,,1" }]);
+    expect(await items()).toEqual(all);
+    expect(await send()).toMatchObject({ events: ROWS, appended: 0, known: true });
+    expect(await items()).toHaveLength(ROWS);
+    expect(await letters.list({ limit: 9 })).toMatchObject([
+      { code: "EVENT_ITEM", origin: expect.stringMatching(/line 12002$/), original: "broken,,1" },
+    ]);
+    expect(await send({}, { again: true })).toMatchObject({ events: ROWS, appended: ROWS, known: false });
+    expect(await items()).toHaveLength(2 * ROWS);
+  });
+
+  it("over HTTP sends no row twice whose answer never arrived", async () => {
+    const { api, send, items, requests } = await fileServer();
+    // Taken, and then nothing is heard of it: as where the sender is killed.
+    api.addHook("onSend", async ({ method, raw }) => {
+      if (method === "POST" && requests() <= 2) raw.socket.destroy();
+    });
+    for (let i = 0; i < 2; i++) await expect(send()).rejects.toMatchObject({ code: "NOT_READY" });
+    expect(await send()).toMatchObject({ events: ROWS, appended: ROWS - 10_000, done: true });
+    expect(await items()).toEqual(all);
+  });
+
+  it("over HTTP passes over rows that another sender of the same file was quicker with", async () => {
+    const { send, items } = await fileServer();
+    const reports = await Promise.all([
+      send(),
+      send({ server: { maxEventsPerRequest: 700 } }),
+      send({ server: { maxEventsPerRequest: 1_900 } }),
+    ]);
+    for (const report of reports) expect(report).toMatchObject({ events: ROWS, rejected: 1, done: true });
+    expect(reports.reduce((sum, { appended }) => sum + appended, 0)).toBe(ROWS);
+    expect(await items()).toEqual(all);
   });
 
   it.each([
     [1_000, { server: { maxEventsPerRequest: 1_000 } }, 1_000, 0],
     [700, {}, 625, 3],
   ])("over HTTP keeps to a server that takes %i events a request", async (most, values, largest, refusals) => {
-    const sizes: number[] = [];
-    let refused = 0;
-    server = createServer(async (request, response) => {
-      if (request.method === "GET") return void response.end('{"position":"k1-0.5"}');
-      if (request.url === "/v1/admin/dead-letters") return void keepLetters(request, response);
-      let body = "";
-      for await (const chunk of request) body += chunk;
-      const { length } = (JSON.parse(body) as { events: BehaviourEvent[] }).events;
-      if (length > most) {
-        refused++;
-        return void response.writeHead(413).end('{"code":"TOO_MANY_EVENTS"}');
-      }
-      sizes.push(length);
-      response.end(JSON.stringify({ accepted: length, rejected: [], position: "k1-0.5" }));
-    });
-    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
-    const client = new ServerClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    const report = await backfillOverHttp(config(values), client, source, never, () => undefined, false);
-    expect(report).toMatchObject({ events: ROWS, rejected: 1, done: true });
-    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(ROWS);
-    expect([Math.max(...sizes), refused]).toEqual([largest, refusals]);
+    const { send, items, sizes, requests } = await fileServer(() => {}, most);
+    expect(await send(values)).toMatchObject({ events: ROWS, rejected: 1, done: true });
+    expect(await items()).toEqual(all);
+    const taken = sizes.filter((size) => size <= most);
+    expect([Math.max(...taken), requests() - taken.length]).toEqual([largest, refusals]);
   });
 
-  it("over HTTP gives up on a single event that is too large for the server", async () => {
-    server = createServer((request, response) => {
-      if (request.method === "GET") return void response.end('{"position":"k1-0.5"}');
-      if (request.url === "/v1/admin/dead-letters") return void keepLetters(request, response);
-      request.resume().on("end", () => response.writeHead(413).end("of a proxy"));
-    });
-    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
-    const client = new ServerClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    await expect(backfillOverHttp(config(), client, source, never, () => undefined, false)).rejects.toMatchObject({
-      code: "BODY_TOO_LARGE",
-    });
+  it("over HTTP gives up on a single row that is too large for the server", async () => {
+    const { send, items } = await fileServer((_, __, reply) => reply.code(413).send("of a proxy"));
+    await expect(send()).rejects.toMatchObject({ code: "BODY_TOO_LARGE" });
+    expect(await items()).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@ import { RemoteCalls } from "../../../cli/wiring/port-calls.js";
 import { offerUpdater, remoteUpdater, type UpdaterCalls, type UpdaterPorts } from "../../../cli/wiring/worker-ports.js";
 import type { BehaviourEvent } from "../../../schemas/event.js";
 import type { ItemId, Offset, Partition, UserId } from "../../../schemas/ids.js";
+import { NEVER_BEGUN } from "../../../schemas/ports/file-intake.js";
 import type { Position } from "../../../schemas/position.js";
 
 const position: Position = new Map([[0 as Partition, 9 as Offset]]);
@@ -35,10 +36,16 @@ describe("the updater's parts over a port", () => {
         asked.push(limit);
         return [];
       },
-      keep: async () => {},
       replay: async (repairs) => {
         asked.push(repairs);
         return { replayed: 1, failed: 0, position };
+      },
+    },
+    files: {
+      progress: async (file) => ({ ...NEVER_BEGUN, run: file.length }),
+      take: async (slice) => {
+        asked.push(slice);
+        return { taken: true, progress: NEVER_BEGUN, position };
       },
     },
   };
@@ -57,12 +64,17 @@ describe("the updater's parts over a port", () => {
     expect(await remote.deadLetters.list({ limit: 7 })).toEqual([]);
     expect(await remote.deadLetters.replay(new Map([[3, event]]))).toMatchObject({ replayed: 1 });
     await remote.intake.putItems([]);
-    expect(asked).toEqual([7, new Map([[3, event]]), []]);
+    const slice = { file: "f", run: 1, after: 0, rows: 1, events: [event], refused: [], done: true };
+    expect(await remote.files.take(slice)).toEqual({ taken: true, progress: NEVER_BEGUN, position });
+    expect(await remote.files.progress("abc")).toMatchObject({ run: 3 });
+    expect(asked).toEqual([7, new Map([[3, event]]), [], slice]);
   });
 
   it("refuse events while too many are on their way, and take them again afterwards", async () => {
     const first = remote.intake.append([event, event]);
     await expect(remote.intake.append([event, event])).rejects.toMatchObject({ code: "OVERLOADED", retryAfterSeconds: 1 });
+    const slice = { file: "f", run: 1, after: 0, rows: 2, events: [event, event], refused: [], done: true };
+    await expect(remote.files.take(slice)).rejects.toMatchObject({ code: "OVERLOADED" });
     await turn();
     expect(asked).toEqual([[event, event]]);
     release();

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import type { Static } from "typebox";
 import { describe, expect, it } from "vitest";
 import type { RecallAnswer } from "../../../../schemas/http.js";
+import type { ItemId, UserId } from "../../../../schemas/ids.js";
 import { NOW, testServer } from "../../test-server.js";
 
 type Answer = Static<typeof RecallAnswer>;
@@ -59,6 +60,87 @@ describe("explain", () => {
     expect(explanation?.items.find(({ id }) => id === "song:2")).not.toHaveProperty("title");
     expect(explanation?.text).toContain("“Harbour Lights”");
     expect(explanation?.terms).toEqual({});
+  });
+
+  const sentence = async (call: ReturnType<typeof testServer>["call"], id: string): Promise<string> => {
+    const { body } = await call<Answer>("GET", "/v1/recall/u2u?user=ada&explain=true");
+    return body.results.find((result) => result.id === id)?.explanation?.text ?? expect.fail(`${id} is not among the results`);
+  };
+
+  it("names in its sentence only what both have, and are of one mind about", async () => {
+    const item = fc.integer({ min: 0, max: 25 }).map((n) => `song:${n}`);
+    const event = fc.record({
+      user: fc.constantFrom("ada", "bob", "eve"),
+      item,
+      action: fc.constantFrom("play", "like", "skip"),
+      ts: fc.constant(NOW),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { minLength: 6, maxLength: 60 }), async (events) => {
+        const { call, api, intake } = testServer();
+        await call("POST", "/v1/events", { events });
+        const weightOf = (user: string, id: string): number => intake.rows.get(user as UserId)?.weights.get(id as ItemId) ?? 0;
+        const { body } = await call<Answer>("GET", "/v1/recall/u2u?user=ada&explain=true");
+        for (const { id, explanation } of body.rung === "vector" ? body.results : []) {
+          const named = [...(explanation?.text ?? "").matchAll(/“([^”]+)”/g)].map(([, name]) => name as string);
+          for (const name of named) expect(weightOf("ada", name) * weightOf(id, name), `${id}: ${explanation?.text}`).toBeGreaterThan(0);
+          if (named.length === 0) expect(explanation?.text).toMatch(/^Near this user by the projection alone/);
+        }
+        await api.close();
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it("says how much of the likeness is of what both have, and that the rest is of the projection", async () => {
+    const axis = (...parts: readonly number[]): Int16Array => Int16Array.from({ length: 16 }, (_, d) => 1000 * (parts[d] ?? 0));
+    const vectors: Record<string, Int16Array> = {
+      a: axis(1),
+      near: axis(0.9, 0.1),
+      b: axis(0, 1),
+      c: axis(0, 0, 1),
+      bore: axis(0, 0, 0, 1),
+    };
+    const pooled = (items: Record<string, number>): number[] =>
+      Object.entries(items).reduce(
+        (sum, [item, weight]) => sum.map((x, d) => x + weight * (vectors[item]?.[d] ?? 0)),
+        new Array<number>(16).fill(0),
+      );
+    const { call, intake } = testServer({ itemVectors: () => ({ dims: 16, vector: (item) => vectors[item] }) });
+    const profiles: Record<string, Record<string, number>> = {
+      ada: { a: 4, b: 2, c: 1, bore: -2 },
+      both: { a: 1 },
+      stranger: { near: 1 },
+      mostly: { near: 4, b: 1 },
+      bored: { bore: -1 },
+      opposed: { near: 4, c: -1 },
+    };
+    const rows = Object.entries(profiles).map(([user, items]) => ({
+      user,
+      fingerprintHi: 0,
+      fingerprintLo: 0,
+      hasFingerprint: false,
+      events: 1,
+      updatedAt: NOW,
+      offset: 1,
+      items: Object.keys(items),
+      weights: Float32Array.from(Object.values(items)),
+    }));
+    const ordinals = intake.readModel.apply({ partition: 0, offset: 1, eventTime: NOW, rows, erased: [] } as never);
+    intake.engine.upsert({ ordinals, vectors: Float32Array.from(Object.values(profiles).flatMap(pooled)) });
+    expect(await sentence(call, "both")).toBe(
+      "Behaves like this user, chiefly around “a” (0.80 of a similarity of 0.80 from what both have).",
+    );
+    expect(await sentence(call, "stranger")).toBe(
+      "Near this user by the projection alone (similarity 0.84): nothing that both have brings them together.",
+    );
+    expect(await sentence(call, "mostly")).toBe(
+      "Behaves like this user around “b” (0.14 of a similarity of 0.89 from what both have); the rest is likeness of the projection.",
+    );
+    expect(await sentence(call, "bored")).toBe(
+      "Behaves like this user, chiefly in turning away from “bore” (0.40 of a similarity of 0.40 from what both have).",
+    );
+    expect(await sentence(call, "opposed")).toMatch(/^Near this user by the projection alone/);
   });
 
   it("contributions are w <e, o> / |sum w e|: known answer", async () => {

@@ -1,11 +1,10 @@
 import { type EventRules, parseEvent } from "../../schemas/event.js";
-import type { UserId } from "../../schemas/ids.js";
 import type { LogRecord } from "../../schemas/log-record.js";
-import type { DeadLetter, DeadLetters, RefusedLine } from "../../schemas/ports/admin.js";
+import type { DeadLetter, DeadLetters } from "../../schemas/ports/admin.js";
 import type { Position } from "../../schemas/position.js";
-import type { Journal } from "../journal/journal.js";
-import { journalPosition } from "../journal/journal-intake.js";
 import type { KeptLetter } from "./dead-letter-shelf.js";
+import type { Journal } from "./journal.js";
+import { journalPosition } from "./journal-intake.js";
 
 /** Letters tried again in one append. */
 const PAGE = 1000;
@@ -20,16 +19,6 @@ export class JournalDeadLetters implements DeadLetters {
   constructor(journal: Journal, rules: () => EventRules) {
     this.#journal = journal;
     this.#rules = rules;
-  }
-
-  async keep(lines: readonly RefusedLine[]): Promise<void> {
-    await this.#journal.keepLetters(
-      lines.map(({ user, original, ...line }) => ({
-        ...line,
-        original: Buffer.from(original),
-        ...(user !== undefined && { user: user as UserId }),
-      })),
-    );
   }
 
   async list(options: { readonly after?: number; readonly limit: number }): Promise<DeadLetter[]> {

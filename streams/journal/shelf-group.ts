@@ -3,9 +3,9 @@ import type { EpochMs, UserId } from "../../schemas/ids.js";
 import type { DeadLetter } from "../../schemas/ports/admin.js";
 import type { PayloadCipher } from "../../schemas/ports/event-log.js";
 import type { KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
-import { allOf, META, numberKey, numberOf } from "../journal/journal-keys.js";
-import { type PayloadKey, type PayloadKeys, SYSTEM_REF } from "../journal/payload-keys.js";
-import { MAX_ORIGINAL_BYTES, type NewDeadLetter } from "./new-dead-letter.js";
+import { MAX_ORIGINAL_BYTES, type NewDeadLetter } from "../new-dead-letter.js";
+import { allOf, META, numberKey, numberOf } from "./journal-keys.js";
+import { type PayloadKey, type PayloadKeys, SYSTEM_REF } from "./payload-keys.js";
 
 /** Nonces of records are their offsets; those of letters lie above every offset. */
 export const FIRST_NONCE = 2 ** 52;

@@ -1,8 +1,8 @@
 import type { DeadLetter } from "../../schemas/ports/admin.js";
 import type { PayloadCipher } from "../../schemas/ports/event-log.js";
 import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
-import { allOf, META, numberKey, numberOf, readNumber } from "../journal/journal-keys.js";
-import type { PayloadKeys } from "../journal/payload-keys.js";
+import { allOf, META, numberKey, numberOf, readNumber } from "./journal-keys.js";
+import type { PayloadKeys } from "./payload-keys.js";
 import { FIRST_NONCE, HEAD_BYTES, type PlainLetter, type ShelfCounters, ShelfGroup } from "./shelf-group.js";
 
 /** A letter read back, with the event as it was read where that is known. */

@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
 import type { EventRules } from "../../../schemas/event.js";
 import type { UserId } from "../../../schemas/ids.js";
-import { JournalDeadLetters } from "../../../streams/dead-letters/journal-dead-letters.js";
-import type { NewDeadLetter } from "../../../streams/dead-letters/new-dead-letter.js";
 import { Journal } from "../../../streams/journal/journal.js";
+import { JournalDeadLetters } from "../../../streams/journal/journal-dead-letters.js";
 import type { JournalOptions } from "../../../streams/journal/journal-options.js";
+import type { NewDeadLetter } from "../../../streams/new-dead-letter.js";
 import { MemoryStore } from "../../harness/memory-store.js";
 import { NodeCipher } from "../../harness/node-cipher.js";
 import { event, itemsOf, readAll, record } from "../journal-fixtures.js";

@@ -1,5 +1,5 @@
-import type { ErrorCode } from "../../schemas/errors.js";
-import type { Offset, UserId } from "../../schemas/ids.js";
+import type { ErrorCode } from "../schemas/errors.js";
+import type { Offset, UserId } from "../schemas/ids.js";
 
 /** What could not become a record, or a record that could not be folded; not yet on the shelf. */
 export interface NewDeadLetter {

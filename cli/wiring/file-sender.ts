@@ -1,0 +1,103 @@
+import { ERRORS, KindredError } from "../../schemas/errors.js";
+import type { BehaviourEvent } from "../../schemas/event.js";
+import type { RefusedLine } from "../../schemas/ports/admin.js";
+import type { FileProgress } from "../../schemas/ports/file-intake.js";
+import type { ServerClient } from "../server-client.js";
+
+/** What a row of the file gave: an event, nothing (it lies outside of the time asked for), or it is broken. */
+export type TakenRow = BehaviourEvent | "unwanted" | { readonly refused: RefusedLine };
+
+const isEvent = (row: TakenRow): row is BehaviourEvent => typeof row === "object" && "item" in row;
+
+interface SliceAnswer {
+  readonly taken: boolean;
+  readonly progress: FileProgress;
+  readonly position: string;
+}
+
+const isTooLarge = (error: unknown): boolean => error instanceof KindredError && ERRORS[error.code].status === 413;
+
+/** Gathers rows of a file and posts them slice by slice. Where the file stands is the server's to say: it stored that with the rows. */
+export class FileSender {
+  /** Newest event time of what was gathered. */
+  newestTs = 0;
+  /** Events taken of what was sent here. */
+  appended = 0;
+  private rows: TakenRow[] = [];
+  /** Rows of the file that the server has already. */
+  private toSkip: number;
+
+  /**
+   * @param progress where the file stands
+   * @param limit most rows of one request; smaller once the server found a request too large
+   */
+  constructor(
+    private readonly server: ServerClient,
+    private readonly file: { readonly hash: string; readonly path: string },
+    public progress: FileProgress,
+    public position: string,
+    private limit: number,
+  ) {
+    this.toSkip = progress.rowsRead;
+  }
+
+  get full(): boolean {
+    return this.rows.length >= this.limit;
+  }
+
+  /** Whether the server has the next row of the file already: it is to be passed over. */
+  skip(): boolean {
+    if (this.toSkip === 0) return false;
+    this.toSkip--;
+    return true;
+  }
+
+  take(row: TakenRow): void {
+    this.rows.push(row);
+    if (isEvent(row)) this.newestTs = Math.max(this.newestTs, row.ts);
+  }
+
+  /** Sends up to `limit` rows. @throws KindredError what the server answers, USAGE (another command reads the file anew) */
+  send(): Promise<void> {
+    return this.post(false);
+  }
+
+  /** Sends what is left, and that the file ends with it. */
+  async finish(): Promise<void> {
+    do await this.post(true);
+    while (!this.progress.done);
+  }
+
+  private async post(ending: boolean): Promise<void> {
+    for (;;) {
+      const rows = this.rows.slice(0, this.limit);
+      try {
+        const answer = await this.server.postPatiently<SliceAnswer>(`/v1/admin/files/${this.file.hash}/rows`, {
+          run: this.progress.run,
+          after: this.progress.rowsRead,
+          rows: rows.length,
+          events: rows.filter(isEvent),
+          refused: rows.flatMap((row) => (typeof row === "object" && "refused" in row ? [row.refused] : [])),
+          done: ending && rows.length === this.rows.length,
+        });
+        if (answer.taken) this.appended += answer.progress.events - this.progress.events;
+        this.goOnFrom(answer);
+        return;
+      } catch (error) {
+        if (!isTooLarge(error) || rows.length <= 1) throw error;
+        this.limit = Math.ceil(rows.length / 2);
+      }
+    }
+  }
+
+  /** Also behind rows that this sender did not send: of one that was killed, the last may only have arrived now. */
+  private goOnFrom({ progress, position }: SliceAnswer): void {
+    const ahead = progress.rowsRead - this.progress.rowsRead;
+    if (progress.run !== this.progress.run || ahead < 0)
+      throw new KindredError("USAGE", "another command reads this file anew at the same time", this.file.path);
+    this.toSkip += Math.max(0, ahead - this.rows.length);
+    this.rows = this.rows.slice(ahead);
+    this.progress = progress;
+    this.position = position;
+  }
+}
