@@ -28,13 +28,14 @@ let loading: Promise<FaissNode> | undefined;
  */
 export async function loadFaissNode(): Promise<FaissNode> {
   if (!isMainThread) throw new KindredError("INVALID_ARGUMENT", "faiss-node is loaded in the main thread only");
-  loading ??= load();
+  loading ??= importFaissNode();
   return loading;
 }
 
-async function load(): Promise<FaissNode> {
+/** @throws KindredError ENGINE_MISSING where no such package is installed, or its addon is not compiled */
+export async function importFaissNode(name: string = PACKAGE): Promise<FaissNode> {
   try {
-    return ((await import(PACKAGE)) as { default: FaissNode }).default;
+    return ((await import(name)) as { default: FaissNode }).default;
   } catch (cause) {
     const reason = (cause as Error).message.split("\n")[0];
     throw new KindredError(

@@ -69,8 +69,8 @@ export class Oracle {
 
 /** What an engine may lack; the suite then holds it to what its own documentation says instead. */
 export interface EngineCapabilities {
-  /** Finds all of a crowd that has one and the same vector. Else: a part of it, and nobody farther away before them. */
-  readonly crowds: boolean;
+  /** recall@50 of a search, whatever moved before. .95 where not given. */
+  readonly recall?: Partial<Record<Metric, number>>;
   /** A deadline cuts an exact scan. Else: it is finished, late. */
   readonly deadlines: boolean;
 }
@@ -79,7 +79,7 @@ export interface EngineCapabilities {
 export function vectorEngineConformance(
   name: string,
   make: (dims: number, metric: Metric) => VectorEngine,
-  can: EngineCapabilities = { crowds: true, deadlines: true },
+  can: EngineCapabilities = { deadlines: true },
 ): void {
   for (const metric of ["cosine", "inner-product"] as const) {
     describe(`${name} is a VectorEngine by ${metric}`, () => {
@@ -196,7 +196,8 @@ export function vectorEngineConformance(
         expect((await engine.searchFrom(100, { k: 10 })).ordinals.length).toBe(0);
       });
 
-      it("finds recall@50 >= .95 where everyone moved five times, half of them far", async () => {
+      const least = can.recall?.[metric] ?? 0.95;
+      it(`finds recall@50 >= ${least} where everyone moved five times, half of them far`, async () => {
         put(upTo(2500), town.rows(2500));
         for (let round = 0; round < 5; round++) {
           await engine.search(town.listener(), { k: 1 });
@@ -212,10 +213,10 @@ export function vectorEngineConformance(
           oracle.expectSound(query, answer);
           sum += oracle.recall(query, 50, answer);
         }
-        expect(sum / 30).toBeGreaterThanOrEqual(0.95);
+        expect(sum / 30).toBeGreaterThanOrEqual(least);
       });
 
-      it(can.crowds ? "finds all of a crowd with one vector" : "finds a part of a crowd with one vector, and nobody before them", async () => {
+      it("finds 400 for one of a crowd of as many with one vector: the crowd, where recall is not limited", async () => {
         put(upTo(1500), town.rows(1500));
         const crowd = town.listener(1);
         const rows = new Float32Array(400 * dims);
@@ -224,9 +225,7 @@ export function vectorEngineConformance(
         await engine.search(crowd, { k: 1 });
         const answer = await engine.search(crowd, { k: 400 });
         oracle.expectSound(crowd, answer);
-        const found = [...answer.ordinals].filter((ordinal) => ordinal >= 1500).length;
-        if (can.crowds) expect(oracle.recall(crowd, 400, answer)).toBe(1);
-        else expect(found).toBeGreaterThan(0);
+        if (can.recall?.[metric] === undefined) expect(oracle.recall(crowd, 400, answer)).toBe(1);
         expect(answer.ordinals.length).toBe(400);
       });
 

@@ -2,6 +2,5 @@ import { ExactEngine } from "../../../index/vector-engine/exact-engine.js";
 import { GENERATION, vectorEngineConformance } from "./conformance.js";
 
 vectorEngineConformance("ExactEngine", (dims, metric) => new ExactEngine({ dims, metric, generation: GENERATION }), {
-  crowds: true,
   deadlines: false,
 });
