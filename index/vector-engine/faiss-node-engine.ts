@@ -74,6 +74,7 @@ const FEW_DEAD = 1_000;
  * - Faiss places rows with a breadth of 40, which nothing can change. Where rows gather in tight groups, or by inner product
  *   where lengths differ, a part of them is never reached, however broad the walk: so the graph is measured against exact
  *   scans each time it has got what was due, and not walked below `minRecall`.
+ * - With more than one OpenMP thread a walk waits for all of them to be scheduled: cli/main.cts sets OMP_NUM_THREADS.
  * - Every walk blocks the thread and leaks the query's bytes. The breadth is the number of nodes asked for.
  */
 export class FaissNodeEngine implements VectorEngine {
