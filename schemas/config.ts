@@ -130,9 +130,9 @@ const pipeline = Type.Object(
 const index = Type.Object(
   {
     engine: choice(
-      ["embedded", "exact", "milvus"],
+      ["embedded", "exact", "faiss-node", "milvus"],
       "embedded",
-      "Who searches vectors: the graph in this process, an exact scan, or a Milvus server (not in this version).",
+      "Who searches vectors: the graph in this process, an exact scan, the npm package faiss-node (slower, see docs/DECISIONS.md), or a Milvus server (not in this version).",
     ),
     ef: integer(128, 1, 10_000, "Breadth of a search: larger finds more of the true neighbours and takes longer."),
     m: integer(32, 4, 64, "Links per node of the graph."),

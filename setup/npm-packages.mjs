@@ -24,6 +24,21 @@ export function matchesLock(root) {
   }
 }
 
+/** Runs the npm that started this, or the one on the path. */
+export function runNpm(root, args) {
+  const npm = process.env.npm_execpath;
+  return npm?.endsWith(".js") ? run(process.execPath, [npm, ...args], { cwd: root }) : run("npm", args, { cwd: root });
+}
+
+/**
+ * Only rocksdb's install script may run, to choose its binary. package.json says so too (allowScripts), but the npm that
+ * comes with Node 20 does not know that key, and faiss-node's script would download or build Faiss.
+ */
+async function install(root) {
+  const done = await runNpm(root, ["ci", "--include=dev", "--no-audit", "--no-fund", "--no-engine-strict", "--ignore-scripts"]);
+  return done.ok ? runNpm(root, ["rebuild", "--no-ignore-scripts", "rocksdb"]) : done;
+}
+
 /** @returns {Promise<boolean>} whether npm ran */
 export async function setUpNpmPackages(root, say) {
   const stampPath = join(root, "node_modules", ".kindred-setup");
@@ -31,9 +46,7 @@ export async function setUpNpmPackages(root, say) {
   if (readStamp(stampPath) === stamp && existsSync(join(root, "node_modules", "typescript"))) return false;
   if (!matchesLock(root)) {
     say("npm ci");
-    const npm = process.env.npm_execpath;
-    const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--no-engine-strict"];
-    const done = npm?.endsWith(".js") ? await run(process.execPath, [npm, ...args], { cwd: root }) : await run("npm", args, { cwd: root });
+    const done = await install(root);
     if (!done.ok) throw new SetUpError(`npm ci failed; run it to see more: npm ci\n${done.output.trim()}`);
   }
   writeStamp(stampPath, stamp);

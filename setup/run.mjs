@@ -4,6 +4,7 @@
 //   node setup/run.mjs --test    also what only the tests need
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { asksForFaissNode, setUpFaissNode } from "./faiss-node.mjs";
 import { withLock } from "./lock.mjs";
 import { setUpNativeAddon } from "./native-addon.mjs";
 import { setUpNpmPackages } from "./npm-packages.mjs";
@@ -22,7 +23,11 @@ const STEPS = [
   { name: "TypeScript", run: () => setUpTypeScript(root) },
 ];
 
+/** Who does not ask for it does not wait for it. */
+const FAISS_NODE = { name: "faiss-node", run: (say) => setUpFaissNode(root, say) };
+
 const TEST_STEPS = [
+  FAISS_NODE,
   { name: "Python packages", run: async (say) => (await setUpPython(join(root, "test", "requirements.txt"), say)).changed },
 ];
 
@@ -31,9 +36,14 @@ function checkNode() {
   if (major < 20 || (major === 20 && minor < 19)) throw new SetUpError(`Node 20.19 or later is needed, this is ${process.versions.node}`);
 }
 
+function steps() {
+  if (process.argv.includes("--test")) return [...STEPS, ...TEST_STEPS];
+  return asksForFaissNode(root) ? [...STEPS, FAISS_NODE] : STEPS;
+}
+
 async function setUp() {
   checkNode();
-  for (const step of process.argv.includes("--test") ? [...STEPS, ...TEST_STEPS] : STEPS) {
+  for (const step of steps()) {
     const say = (text) => process.stderr.write(`set-up: ${text} ...\n`);
     const startedAt = performance.now();
     const changed = await step.run(say);

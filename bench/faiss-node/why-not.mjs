@@ -5,53 +5,26 @@
  *   node bench/faiss-node/why-not.mjs
  *
  * The package's own install downloads a prebuilt binary or clones Faiss from GitHub; here its published source is
- * compiled against the system's libfaiss instead, into a temporary directory. Needs g++, libfaiss-dev, libopenblas-dev.
+ * compiled against the system's libfaiss instead (setup/faiss-node.mjs), in a temporary directory. Needs g++, libfaiss-dev, libopenblas-dev.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { builtAddon, compileFaissNode } from "../../setup/faiss-node.mjs";
 
 const VERSION = "0.5.1";
-const here = createRequire(import.meta.url);
 
-/** Compiles the package's published source; returns the addon's path. */
-function build(directory) {
+/** Installs the package apart from the checkout and compiles its published source; returns the addon's path. */
+async function build(directory) {
   writeFileSync(join(directory, "package.json"), '{"private":true}');
   execFileSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", `faiss-node@${VERSION}`], {
     cwd: directory,
     stdio: ["ignore", "ignore", "inherit"],
   });
-  const modules = join(directory, "node_modules");
-  // The source was written against a newer Faiss in which idx_t is a name of the namespace.
-  writeFileSync(join(directory, "compat.h"), "#include <faiss/Index.h>\nnamespace faiss { using idx_t = Index::idx_t; }\n");
-  const output = join(directory, "faiss-node.node");
-  execFileSync(
-    "g++",
-    [
-      "-std=c++17",
-      "-O2",
-      "-fPIC",
-      "-shared",
-      "-fopenmp",
-      "-DNAPI_VERSION=6",
-      "-include",
-      join(directory, "compat.h"),
-      `-I${join(modules, "node-addon-api")}`,
-      `-I${here("node-api-headers").include_dir}`,
-      "-I/usr/include",
-      join(modules, "faiss-node", "src", "faiss.cc"),
-      "-o",
-      output,
-      "-l:libfaiss.a",
-      "-llapack",
-      "-lopenblas",
-      "-lgomp",
-    ],
-    { stdio: ["ignore", "ignore", "inherit"] },
-  );
-  return output;
+  const folder = join(directory, "node_modules", "faiss-node");
+  await compileFaissNode(folder);
+  return builtAddon(folder);
 }
 
 /** Resident bytes a search leaves behind, after a warm-up, by dimensions. */
@@ -104,7 +77,7 @@ function run(code, args, flags = []) {
 
 const directory = mkdtempSync(join(tmpdir(), "faiss-node-"));
 try {
-  const addon = build(directory);
+  const addon = await build(directory);
   if (!existsSync(addon)) throw new Error(`no addon in ${dirname(addon)}`);
   for (const [dims, searches] of [
     [64, 400_000],

@@ -9,6 +9,7 @@ import { eventRulesOf, foldSettingsOf, generationsOf, itemVectorsOf } from "./fo
 import { LatePart } from "./late-part.js";
 import { makeLogger } from "./offline.js";
 import { UpdaterThread } from "./updater-thread.js";
+import { requireEngine } from "./vector-engines.js";
 
 /** A server that listens. */
 export interface RunningServer {
@@ -25,12 +26,13 @@ type Log = ReturnType<typeof makeLogger>;
 
 /**
  * Updater and recall API in one process: the updater in a thread of its own, answers here.
- * @throws KindredError DIRECTORY_IN_USE and other reasons why the directory cannot be opened, CONFIG_INVALID, STORAGE_FAILED (the port is taken)
+ * @throws KindredError DIRECTORY_IN_USE and other reasons why the directory cannot be opened, CONFIG_INVALID, STORAGE_FAILED (the port is taken), ENGINE_MISSING
  */
 export async function startServer(config: Config, log: Log = makeLogger(config)): Promise<RunningServer> {
+  await requireEngine(config);
   const metrics = createMetrics({ processMetrics: true });
   let shards: readonly IndexShardRows[] = [];
-  const updater = new UpdaterThread(config, {
+  const updater = new UpdaterThread(config, log, {
     onMetrics: (snapshot, rows) => {
       shards = rows;
       metrics.fromUpdater(snapshot);

@@ -15,6 +15,7 @@ import type { PublishedRows } from "../../state/publish-rows.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
 import { IndexFiles, type SavedIndex } from "./index-files.js";
 import type { UpdaterLog } from "./updater-log.js";
+import { buildsGraphs } from "./vector-engines.js";
 
 /** Side information handed to the read model in one call. */
 const INFOS_A_CALL = 4_096;
@@ -25,6 +26,8 @@ export interface SearchIndexOptions {
   readonly state: PartitionState;
   readonly log: UpdaterLog;
   readonly onSwap?: (swap: Swap) => void;
+  /** Told whose vectors were written or removed, before it counts as applied. */
+  readonly onMoved?: (ordinals: Uint32Array) => void;
 }
 
 /** What recall searches: the read model and the vectors of one generation, in the addon's memory. One thread writes it. */
@@ -56,15 +59,15 @@ export class SearchIndex implements RowPublisher {
 
   /**
    * As it was saved and caught up with who changed since; where that is not possible, filled with every row of the state. An
-   * exact engine takes no saved graph: it would navigate by it.
+   * engine that is to have no graph here takes no saved one: it would navigate by it.
    */
   static async open(options: SearchIndexOptions): Promise<SearchIndex> {
     const { config, ref, state, log } = options;
     const files = new IndexFiles(join(config.dataDir, "index"), ref, state.partition);
-    const { engine, ef, driftCosine, shards } = config.index;
+    const { ef, driftCosine, shards } = config.index;
     const saved = await openSaved(files, { ef, driftCosine }, options);
     const fits =
-      saved && saved.engine.shards === shards && !(engine === "exact" && saved.engine.stats().shards.some(({ nodes }) => nodes > 0));
+      saved && saved.engine.shards === shards && (buildsGraphs(config) || saved.engine.stats().shards.every(({ nodes }) => nodes === 0));
     const changed = fits && saved.offset <= state.appliedOffset ? state.changedSince(saved.offset) : undefined;
     if (saved && changed) {
       log.info({ savedAt: saved.offset, appliedAt: state.appliedOffset }, "the saved index is reopened");
@@ -79,14 +82,15 @@ export class SearchIndex implements RowPublisher {
     return index.filled(state.scanRows());
   }
 
-  /** Begins to rebuild shards in the background. An exact engine has no graphs. */
+  /** Begins to rebuild shards in the background, where they have graphs. */
   start(): void {
-    if (this.options.config.index.engine !== "exact") this.publisher.start();
+    if (buildsGraphs(this.options.config)) this.publisher.start();
   }
 
   /** Makes a committed micro-batch recallable. */
   publish(folded: FoldedBatch): void {
-    this.apply(folded, folded);
+    const moved = this.apply(folded, folded);
+    this.options.onMoved?.(moved);
     this.model.setApplied(folded.partition, folded.endOffset, folded.eventTime);
   }
 
@@ -154,7 +158,8 @@ export class SearchIndex implements RowPublisher {
     return this;
   }
 
-  private apply({ rows, erased, vectors }: PublishedRows, at: Pick<FoldedBatch, "partition" | "endOffset" | "eventTime">): void {
+  /** @returns whose vectors were written or removed */
+  private apply({ rows, erased, vectors }: PublishedRows, at: Pick<FoldedBatch, "partition" | "endOffset" | "eventTime">): Uint32Array {
     if (erased.length > 0) this.stale = true;
     // The ordinals go with the ids: an erased user's must be known before the read model forgets them.
     const gone = erased.flatMap((user) => this.model.userOrdinal(user) ?? []);
@@ -162,6 +167,7 @@ export class SearchIndex implements RowPublisher {
     if (gone.length > 0) this.engine.remove(Uint32Array.from(gone));
     const own = vectors.find(({ generation, dims }) => generation === this.engine.generation && dims === this.engine.dims);
     if (own && rows.length > 0) this.engine.upsert({ ordinals, vectors: own.values });
+    return Uint32Array.from([...gone, ...ordinals]);
   }
 }
 

@@ -1,12 +1,13 @@
 import { Worker } from "node:worker_threads";
 import { NativeReadModel } from "../../index/read-model/native-read-model.js";
-import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { IndexShardRows, UpdaterMetrics } from "../../schemas/ports/admin.js";
 import type { ReadModelReader, VectorEngine } from "../../schemas/ports/read-model.js";
 import { AppliedWaiters } from "./applied-waiters.js";
 import { fromSentError, RemoteCalls } from "./port-calls.js";
+import type { UpdaterLog } from "./updater-log.js";
+import { attachEngine } from "./vector-engines.js";
 import { remoteUpdater, type UpdaterCalls, type UpdaterNews, type UpdaterPorts } from "./worker-ports.js";
 
 interface Deferred<T> {
@@ -46,11 +47,19 @@ export class UpdaterThread {
   private readonly worker: Worker;
   private readonly calls: RemoteCalls<UpdaterCalls>;
   private readonly exited: Promise<void>;
+  private attaching: Promise<unknown> = Promise.resolve();
   private detach: () => Promise<void> = async () => undefined;
+  /** Until an engine is there to be told, kept for it. */
+  private moved: (ordinals: Uint32Array) => void = (ordinals) => this.movedEarly.push(ordinals);
+  private movedEarly: Uint32Array[] = [];
   private lockedNow = false;
   private gone = false;
 
-  constructor(config: Config, events: UpdaterThreadEvents) {
+  constructor(
+    private readonly config: Config,
+    private readonly log: UpdaterLog,
+    events: UpdaterThreadEvents,
+  ) {
     this.worker = new Worker(new URL("./updater-worker.js", import.meta.url), {
       workerData: config,
       name: "updater",
@@ -72,11 +81,12 @@ export class UpdaterThread {
     };
     this.worker.on("message", (news: UpdaterNews) => {
       if (news.kind === "applied") this.applied.advance(news.position, news.eventTime);
+      else if (news.kind === "moved") this.moved(news.ordinals);
       else if (news.kind === "metrics") events.onMetrics(news.snapshot, news.shards);
       else if (news.kind === "locked") {
         this.lockedNow = true;
         lock.resolve();
-      } else if (news.kind === "opened") open.resolve(this.attach(news));
+      } else if (news.kind === "opened") this.attaching = this.attach(news).then(open.resolve, open.reject);
       else if (news.kind === "failed") onFailed(fromSentError(news.error));
     });
     this.worker.on("error", (cause) =>
@@ -96,6 +106,7 @@ export class UpdaterThread {
   /** Ends it: nothing acknowledged is lost, what it has open is closed. @throws what could not be done cleanly, e.g. the last save */
   async stop(): Promise<void> {
     this.applied.close();
+    await this.attaching;
     await this.detach();
     // One that is gone already said why by `failed`.
     const stopped = this.lockedNow && !this.gone ? this.calls.call("stop") : Promise.resolve();
@@ -103,13 +114,17 @@ export class UpdaterThread {
     await stopped;
   }
 
-  private attach({ readModel: handle, engine: given }: Extract<UpdaterNews, { kind: "opened" }>): OpenedIndex {
+  private async attach({ readModel: handle, engine: given }: Extract<UpdaterNews, { kind: "opened" }>): Promise<OpenedIndex> {
     const readModel = NativeReadModel.attach(handle);
-    const engine = EmbeddedEngine.attach(given.handle);
+    this.detach = async () => readModel.close();
+    const { engine, moved } = await attachEngine(given.handle, this.config, this.log);
     this.detach = async () => {
       await engine.close();
       readModel.close();
     };
+    for (const ordinals of this.movedEarly) moved(ordinals);
+    this.movedEarly = [];
+    this.moved = moved;
     return { readModel, engine };
   }
 }

@@ -4,6 +4,7 @@ import type { Config } from "../../schemas/config.js";
 import { makeLogger } from "./offline.js";
 import { toSentError } from "./port-calls.js";
 import { Updater } from "./updater.js";
+import { wantsMoves } from "./vector-engines.js";
 import { offerUpdater, type UpdaterNews } from "./worker-ports.js";
 
 const METRICS_EVERY_MS = 1_000;
@@ -19,6 +20,7 @@ async function main(config: Config): Promise<void> {
     log,
     onApplied: (position, eventTime) => tell({ kind: "applied", position, eventTime }),
     onFailed: failed,
+    ...(wantsMoves(config) && { onMoved: (ordinals: Uint32Array) => tell({ kind: "moved", ordinals }) }),
   });
   tell({ kind: "locked" });
   let ticking: NodeJS.Timeout | undefined;

@@ -32,6 +32,8 @@ export interface UpdaterOptions {
   readonly activate?: boolean;
   /** Told after each publish. */
   readonly onApplied?: (position: Position, eventTime: EpochMs) => void;
+  /** Told whose vectors were written or removed, before it counts as applied. */
+  readonly onMoved?: (ordinals: Uint32Array) => void;
   /** Told once when folding or writing the log has failed: nothing is folded or taken any more. */
   readonly onFailed?: (error: unknown) => void;
 }
@@ -196,13 +198,14 @@ export class Updater implements UpdaterPorts {
   private async openIndex(): Promise<void> {
     const [ref] = generationsOf(this.options.config);
     if (!ref) throw new KindredError("INTERNAL", "no generation is live");
-    const { config, log } = this.options;
+    const { config, log, onMoved } = this.options;
     this.searchIndex = await SearchIndex.open({
       config,
       ref,
       state: this.stores.state,
       log,
       onSwap: ({ seconds }) => this.counters.swapped(seconds),
+      ...(onMoved && { onMoved }),
     });
     await this.searchIndex.putItems(this.stores.journal.items.all());
   }

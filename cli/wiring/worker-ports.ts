@@ -21,6 +21,8 @@ export type UpdaterNews =
   | { readonly kind: "locked" }
   /** Memory to read from, with everything in it that was in the log at the start; before it nothing can be answered. */
   | { readonly kind: "opened"; readonly readModel: number; readonly engine: EngineHandle }
+  /** Vectors of these were written or removed; comes before the position of the same batch. Only to engines that want it. */
+  | { readonly kind: "moved"; readonly ordinals: Uint32Array }
   | { readonly kind: "applied"; readonly position: Position; readonly eventTime: EpochMs }
   | { readonly kind: "metrics"; readonly snapshot: UpdaterMetrics; readonly shards: readonly IndexShardRows[] }
   /** The updater cannot go on; the process must end. */

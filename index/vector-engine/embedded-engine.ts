@@ -149,6 +149,18 @@ export class EmbeddedEngine implements VectorEngine {
     return translated(() => this.#index.stats());
   }
 
+  /** Who has a vector, as a frozen copy of the shards says. */
+  async ordinals(): Promise<Uint32Array> {
+    const shards = await translatedAsync(() => Promise.all(Array.from({ length: this.shards }, (_, shard) => this.#index.freeze(shard))));
+    const all = new Uint32Array(shards.reduce((sum, { ordinals }) => sum + ordinals.length, 0));
+    let at = 0;
+    for (const { ordinals } of shards) {
+      all.set(ordinals, at);
+      at += ordinals.length;
+    }
+    return all;
+  }
+
   /** For the files of the engine, see shard-files.ts. */
   get native(): NativeVectorIndex {
     return this.#index;

@@ -39,6 +39,19 @@ describe("the set-up", () => {
         expect(module, name).toMatch(/^(node:|\.\/)/);
   });
 
+  it("compiles faiss-node only for a configuration that asks for it", async () => {
+    const script = `import { asksForFaissNode } from "./setup/faiss-node.mjs"; console.log(asksForFaissNode(${JSON.stringify(directory)}));`;
+    const asks = async (env: Record<string, string> = {}): Promise<string> => (await run(directory, script, env)).out.trim();
+    expect(await asks()).toBe("false");
+    expect(await asks({ KINDRED_INDEX__ENGINE: "faiss-node" })).toBe("true");
+    const file = join(directory, "kindred.yaml");
+    writeFileSync(file, readFileSync(join(root, "kindred.yaml")));
+    expect(await asks()).toBe("false");
+    writeFileSync(file, "index:\n  engine: faiss-node # for a while\n");
+    expect(await asks()).toBe("true");
+    expect(await asks({ KINDRED_INDEX__ENGINE: "embedded" })).toBe("false");
+  });
+
   it("takes what is installed for what the lock file says only where versions and checksums agree", async () => {
     const lock = (version: string, integrity: string) =>
       JSON.stringify({

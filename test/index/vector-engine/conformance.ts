@@ -67,8 +67,20 @@ export class Oracle {
   }
 }
 
+/** What an engine may lack; the suite then holds it to what its own documentation says instead. */
+export interface EngineCapabilities {
+  /** recall@50 of a search, whatever moved before. .95 where not given. */
+  readonly recall?: Partial<Record<Metric, number>>;
+  /** A deadline cuts an exact scan. Else: it is finished, late. */
+  readonly deadlines: boolean;
+}
+
 /** What every VectorEngine does, under both metrics. */
-export function vectorEngineConformance(name: string, make: (dims: number, metric: Metric) => VectorEngine): void {
+export function vectorEngineConformance(
+  name: string,
+  make: (dims: number, metric: Metric) => VectorEngine,
+  can: EngineCapabilities = { deadlines: true },
+): void {
   for (const metric of ["cosine", "inner-product"] as const) {
     describe(`${name} is a VectorEngine by ${metric}`, () => {
       const dims = 24;
@@ -182,6 +194,47 @@ export function vectorEngineConformance(name: string, make: (dims: number, metri
         const by = await engine.search(engine.vector(42) as Float32Array, { k: 10, exclude: Uint32Array.of(42) });
         expect(from).toEqual(by);
         expect((await engine.searchFrom(100, { k: 10 })).ordinals.length).toBe(0);
+      });
+
+      const least = can.recall?.[metric] ?? 0.95;
+      it(`finds recall@50 >= ${least} where everyone moved five times, half of them far`, async () => {
+        put(upTo(2500), town.rows(2500));
+        for (let round = 0; round < 5; round++) {
+          await engine.search(town.listener(), { k: 1 });
+          const far = upTo(1250, (round % 2) * 1250);
+          put(far, town.rows(1250));
+          for (const ordinal of upTo(1250, ((round + 1) % 2) * 1250))
+            put(Uint32Array.of(ordinal), town.moved(oracle.vectors.get(ordinal) as Float32Array, 0.1));
+        }
+        let sum = 0;
+        for (let i = 0; i < 30; i++) {
+          const query = town.listener();
+          const answer = await engine.search(query, { k: 50 });
+          oracle.expectSound(query, answer);
+          sum += oracle.recall(query, 50, answer);
+        }
+        expect(sum / 30).toBeGreaterThanOrEqual(least);
+      });
+
+      it("finds 400 for one of a crowd of as many with one vector: the crowd, where recall is not limited", async () => {
+        put(upTo(1500), town.rows(1500));
+        const crowd = town.listener(1);
+        const rows = new Float32Array(400 * dims);
+        for (let i = 0; i < 400; i++) rows.set(crowd, i * dims);
+        put(upTo(400, 1500), rows);
+        await engine.search(crowd, { k: 1 });
+        const answer = await engine.search(crowd, { k: 400 });
+        oracle.expectSound(crowd, answer);
+        if (can.recall?.[metric] === undefined) expect(oracle.recall(crowd, 400, answer)).toBe(1);
+        expect(answer.ordinals.length).toBe(400);
+      });
+
+      it(can.deadlines ? "cuts an exact scan at its deadline, and says so" : "finishes an exact scan whatever the deadline", async () => {
+        put(upTo(3000), town.rows(3000));
+        const late = await engine.searchExact(town.listener(), { k: 10, deadlineMs: 1e-6 });
+        expect(late.degraded).toBe(can.deadlines);
+        if (!can.deadlines) expect(late.ordinals.length).toBe(10);
+        expect(await engine.searchExact(town.listener(), { k: 10, deadlineMs: 60_000 })).toMatchObject({ degraded: false });
       });
 
       it("finds nothing by a query of zeros", async () => {
