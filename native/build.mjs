@@ -147,6 +147,8 @@ const STRESS = {
     "vector_index",
     "vector_index_search",
     "vector_index_build",
+    "vector_index_files",
+    "node_layout",
   ],
 };
 

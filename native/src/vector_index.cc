@@ -1,4 +1,5 @@
-// Construction and the writer's side; searches are in vector_index_search.cc, builds in vector_index_build.cc.
+// Construction and the writer's side; searches are in vector_index_search.cc, builds in vector_index_build.cc, the way to and
+// from files in vector_index_files.cc.
 #include "vector_index.h"
 
 #include <algorithm>

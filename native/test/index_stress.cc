@@ -106,5 +106,5 @@ int main(int argc, char** argv) {
   const IndexStats stats = index->Stats();
   std::printf("%u batches, %llu searches, %u swaps, %llu wrong, %u in limbo, %zu retired\n", batches, static_cast<unsigned long long>(searches.load()), swaps.load(),
               static_cast<unsigned long long>(wrong.load()), stats.limbo_slots, stats.retired_sets);
-  return wrong.load() == 0 &&  stats.retired_sets == 0 ? 0 : 1;
+  return wrong.load() == 0 && stats.retired_sets == 0 ? 0 : 1;
 }
