@@ -14,9 +14,10 @@ import { setUpTypeScript } from "./typescript.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const quiet = process.argv.includes("--quiet");
+const forTests = process.argv.includes("--test");
 
 const STEPS = [
-  { name: "system packages", run: setUpSystemPackages },
+  { name: "system packages", run: (say) => setUpSystemPackages(say, forTests) },
   { name: "npm packages", run: (say) => setUpNpmPackages(root, say) },
   { name: "native addon", run: () => setUpNativeAddon(root) },
   { name: "TypeScript", run: () => setUpTypeScript(root) },
@@ -33,7 +34,7 @@ function checkNode() {
 
 async function setUp() {
   checkNode();
-  for (const step of process.argv.includes("--test") ? [...STEPS, ...TEST_STEPS] : STEPS) {
+  for (const step of forTests ? [...STEPS, ...TEST_STEPS] : STEPS) {
     const say = (text) => process.stderr.write(`set-up: ${text} ...\n`);
     const startedAt = performance.now();
     const changed = await step.run(say);
