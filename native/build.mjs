@@ -133,7 +133,7 @@ async function buildAddon() {
   console.log("built build/native/kindred.node");
 }
 
-/** What threads share, without Node: the table alone, and the whole index. */
+/** What threads share, without Node: the table alone, the whole index, and the read model. */
 const STRESS = {
   table_stress: ["kernels", "vector_table"],
   reserved_memory: ["kernels", "vector_table", "exact_scan"],
@@ -150,7 +150,16 @@ const STRESS = {
     "vector_index_files",
     "node_layout",
   ],
+  read_model_stress: ["read_model", "read_model_recall", "read_model_file", "read_model_stream", "id_table", "bands", "co_occurrence"],
 };
+
+/** A compiler without the sanitizer's library fails at the link, in words of the linker. */
+function explained(error) {
+  if (!/tsan/.test(error.message) || !/cannot find|not found|No such file/.test(error.message)) return error;
+  return new Error(
+    `the thread sanitizer's library is missing; on Debian: apt-get install libgcc-12-dev (of g++'s version)\n${error.message}`,
+  );
+}
 
 async function buildStress() {
   const flags = [...COMMON.filter((flag) => flag !== "-O3"), "-O1", "-fsanitize=thread"];
@@ -164,7 +173,9 @@ async function buildStress() {
   await inTurns(work);
   for (const { name, objects } of programs) {
     const aside = join(out, `${name}.${process.pid}`);
-    await compile(["-fsanitize=thread", "-pthread", ...objects, "-o", aside, ...LIBRARIES]);
+    await compile(["-fsanitize=thread", "-pthread", ...objects, "-o", aside, ...LIBRARIES]).catch((error) => {
+      throw explained(error);
+    });
     renameSync(aside, join(out, name));
   }
 }
