@@ -1,6 +1,7 @@
 // Compiles native/src/*.cc to build/native/kindred.node; plain Node, no dependencies but the headers of
 // node-addon-api and node-api-headers. Object files are kept by a hash of what they were made from, so that a
-// second run does nothing. `--stress-tsan` builds the programs of native/test under the thread sanitizer instead.
+// second run does nothing. `--stress-tsan` and `--stress-asan` build programs of native/test under the thread or the address
+// sanitizer instead.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -15,7 +16,7 @@ const compiler = process.env.CXX || "g++";
 const isMac = process.platform === "darwin";
 const MAX_JOBS = 2;
 /** Object files of earlier states that are kept, e.g. of another branch. */
-const MAX_OBJECTS = 64;
+const MAX_OBJECTS = 96;
 
 const include = (...parts) => `-I${join(root, "node_modules", ...parts)}`;
 const COMMON = ["-std=c++17", "-O3", "-g1", "-fPIC", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-maybe-uninitialized", "-pthread"];
@@ -133,47 +134,51 @@ async function buildAddon() {
   console.log("built build/native/kindred.node");
 }
 
-/** What threads share, without Node: the table alone, the whole index, and the read model. */
+const INDEX = [
+  "kernels",
+  "vector_table",
+  "exact_scan",
+  "graph_walk",
+  "hnsw_graph",
+  "hnsw_builder",
+  "vector_index",
+  "vector_index_search",
+  "vector_index_build",
+  "vector_index_files",
+  "node_layout",
+];
+
 const STRESS = {
-  table_stress: ["kernels", "vector_table"],
-  reserved_memory: ["kernels", "vector_table", "exact_scan"],
-  index_stress: [
-    "kernels",
-    "vector_table",
-    "exact_scan",
-    "graph_walk",
-    "hnsw_graph",
-    "hnsw_builder",
-    "vector_index",
-    "vector_index_search",
-    "vector_index_build",
-    "vector_index_files",
-    "node_layout",
-  ],
-  read_model_stress: ["read_model", "read_model_recall", "read_model_file", "read_model_stream", "id_table", "bands", "co_occurrence"],
+  /** What threads share, without Node: the table alone, the whole index, and the read model. */
+  thread: {
+    table_stress: ["kernels", "vector_table"],
+    reserved_memory: ["kernels", "vector_table", "exact_scan"],
+    index_stress: INDEX,
+    read_model_stress: ["read_model", "read_model_recall", "read_model_file", "read_model_stream", "id_table", "bands", "co_occurrence"],
+  },
+  /** What happens where memory is refused. */
+  address: { refused_memory: [...INDEX, "shard_files", "crc32c"] },
 };
 
 /** A compiler without the sanitizer's library fails at the link, in words of the linker. */
 function explained(error) {
-  if (!/tsan/.test(error.message) || !/cannot find|not found|No such file/.test(error.message)) return error;
-  return new Error(
-    `the thread sanitizer's library is missing; on Debian: apt-get install libgcc-12-dev (of g++'s version)\n${error.message}`,
-  );
+  if (!/[ta]san/.test(error.message) || !/cannot find|not found|No such file/.test(error.message)) return error;
+  return new Error(`the sanitizer's library is missing; on Debian: apt-get install libgcc-12-dev (of g++'s version)\n${error.message}`);
 }
 
-async function buildStress() {
-  const flags = [...COMMON.filter((flag) => flag !== "-O3"), "-O1", "-fsanitize=thread"];
+async function buildStress(sanitizer) {
+  const flags = [...COMMON.filter((flag) => flag !== "-O3"), "-O1", `-fsanitize=${sanitizer}`];
   const salt = `${compiler} ${await version()}`;
   const work = [];
   const programs = [];
-  for (const [name, parts] of Object.entries(STRESS)) {
+  for (const [name, parts] of Object.entries(STRESS[sanitizer])) {
     const files = [...parts.map((part) => join(source, `${part}.cc`)), join(root, "native", "test", `${name}.cc`)];
     programs.push({ name, objects: await Promise.all(files.map((file) => objectOf(file, flags, salt, work))) });
   }
   await inTurns(work);
   for (const { name, objects } of programs) {
     const aside = join(out, `${name}.${process.pid}`);
-    await compile(["-fsanitize=thread", "-pthread", ...objects, "-o", aside, ...LIBRARIES]).catch((error) => {
+    await compile([`-fsanitize=${sanitizer}`, "-pthread", ...objects, "-o", aside, ...LIBRARIES]).catch((error) => {
       throw explained(error);
     });
     renameSync(aside, join(out, name));
@@ -182,7 +187,9 @@ async function buildStress() {
 
 try {
   mkdirSync(objects, { recursive: true });
-  await (process.argv.includes("--stress-tsan") ? buildStress() : buildAddon());
+  if (process.argv.includes("--stress-tsan")) await buildStress("thread");
+  else if (process.argv.includes("--stress-asan")) await buildStress("address");
+  else await buildAddon();
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

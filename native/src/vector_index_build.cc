@@ -69,6 +69,10 @@ std::shared_ptr<StagedGraph> VectorIndex::Stage(uint32_t shard, const BuildParam
   return staged;
 }
 
+void VectorIndex::RefuseBehind(const StagedGraph& staged) {
+  if (staged.behind_) throw IndexError("SHARD_UNVERIFIED", "memory was refused while the graph followed changes; build it anew");
+}
+
 void VectorIndex::CatchUp(StagedGraph& staged) {
   for (int i = 0; i < kMostCatchUps; i++) {
     std::vector<uint32_t> changed;
@@ -77,13 +81,18 @@ void VectorIndex::CatchUp(StagedGraph& staged) {
       changed.swap(writers_[staged.shard_].journal);
       for (uint32_t ordinal : changed) ordinals_[ordinal].dirty = false;
     }
+    // The journal knows them no more.
+    staged.behind_ = true;
     NoteChanged(staged, changed);
+    staged.behind_ = false;
     if (changed.size() < kShortJournal) return;
   }
 }
 
+// Where memory is refused it may be called again with the same: who was noted is not noted twice.
 void VectorIndex::NoteChanged(StagedGraph& staged, const std::vector<uint32_t>& ordinals) {
   std::vector<float> vector(table_.padded_dims());
+  staged.fresh_->Reserve(static_cast<uint32_t>(ordinals.size()));
   for (size_t at = 0; at < ordinals.size(); at += kRowsPerGuard) {
     EpochGuard guard(epochs_);
     for (size_t i = at; i < std::min(at + kRowsPerGuard, ordinals.size()); i++) {
@@ -98,8 +107,8 @@ void VectorIndex::NoteChanged(StagedGraph& staged, const std::vector<uint32_t>& 
       if (staged.is_fresh_.Has(ordinal)) continue;
       table_.kernels().load(row, table_.padded_dims(), vector.data());
       if (placed && !staged.graph_->built.Drifted(static_cast<uint32_t>(place->node), vector.data(), drift_limit_)) continue;
-      staged.fresh_->Append({ordinal, placed ? place->node : kNoNode});
       staged.is_fresh_.Add(ordinal);
+      staged.fresh_->Append({ordinal, placed ? place->node : kNoNode});
     }
   }
 }
@@ -107,6 +116,7 @@ void VectorIndex::NoteChanged(StagedGraph& staged, const std::vector<uint32_t>& 
 double VectorIndex::Verify(StagedGraph& staged, uint32_t samples, uint32_t k, uint32_t ef, uint64_t seed, const std::atomic<bool>& cancelled) {
   std::lock_guard<std::mutex> one(staged.mutex_);
   if (staged.published_) RefuseArgument("the graph is published already");
+  RefuseBehind(staged);
   CatchUp(staged);
   std::vector<uint32_t> members;
   members.reserve(staged.places_.size());
@@ -154,6 +164,7 @@ void VectorIndex::Publish(StagedGraph& staged, double min_recall) {
   std::lock_guard<std::mutex> one(staged.mutex_);
   if (staged.published_) RefuseArgument("the graph is published already");
   if (staged.index_.get() != this) RefuseArgument("the graph was staged by another index");
+  RefuseBehind(staged);
   if (!(staged.recall_ >= 0)) throw IndexError("SHARD_UNVERIFIED", "the graph was not verified");
   if (!(staged.recall_ >= min_recall))
     throw IndexError("SHARD_UNVERIFIED", "recall " + std::to_string(staged.recall_) + " is below " + std::to_string(min_recall));
