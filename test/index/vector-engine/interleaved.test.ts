@@ -47,8 +47,10 @@ class Course {
   readonly #random: () => number;
   readonly #rounding: number;
   #staged: StagedShard | undefined;
-  /** Who came since the last swap began to count anew: in no graph, so surely in a fresh list. */
+  readonly #ever = new Set<number>();
+  /** Who came for the first time since the graphs were begun that are in use: in none of them, so surely in a fresh list. */
   #fresh = new Set<number>();
+  #sinceStage = new Set<number>();
   /** Of searches at the default ef, without a filter. */
   readonly recalls: number[] = [];
 
@@ -63,7 +65,12 @@ class Course {
   }
 
   upsert(ordinals: Uint32Array, vectors: Float32Array): void {
-    for (const one of ordinals) if (!this.#oracle.vectors.has(one)) this.#fresh.add(one);
+    for (const one of ordinals) {
+      if (this.#ever.has(one)) continue;
+      this.#ever.add(one);
+      this.#fresh.add(one);
+      this.#sinceStage.add(one);
+    }
     this.engine.upsert({ ordinals, vectors });
     this.#oracle.upsert(ordinals, vectors);
   }
@@ -140,7 +147,9 @@ class Course {
   }
 
   async #stage(shard: number): Promise<void> {
-    if (this.#staged === undefined && (this.engine.stats().shards[shard]?.rows ?? 0) > 0) this.#staged = await this.engine.stage(shard);
+    if (this.#staged !== undefined || this.engine.stats().shards[shard]?.rows === 0) return;
+    this.#sinceStage = new Set();
+    this.#staged = await this.engine.stage(shard);
   }
 
   async #end(how: "publish" | "discard"): Promise<void> {
@@ -148,7 +157,7 @@ class Course {
     this.#staged = undefined;
     if (staged === undefined || how === "discard") return staged?.discard();
     await (await staged.verify({ samples: 20, k: 20 })).publish(0);
-    this.#fresh = new Set();
+    this.#fresh = new Set(this.#sinceStage);
   }
 
   async #reopen(): Promise<void> {
