@@ -1,7 +1,7 @@
 // Compiles native/src/*.cc to build/native/kindred.node; plain Node, no dependencies but the headers of
 // node-addon-api and node-api-headers. Object files are kept by a hash of what they were made from, so that a
-// second run does nothing. `--stress-tsan` builds the programs of native/test under the thread sanitizer instead,
-// `--bench` those of native/bench.
+// second run does nothing. `--stress-tsan [NAME]` and `--stress-asan [NAME]` build the programs of native/test (or one) under
+// the thread or the address sanitizer instead, `--bench [NAME]` those of native/bench.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ const compiler = process.env.CXX || "g++";
 const isMac = process.platform === "darwin";
 const MAX_JOBS = 2;
 /** Object files of earlier states that are kept, e.g. of another branch. */
-const MAX_OBJECTS = 64;
+const MAX_OBJECTS = 96;
 
 const include = (...parts) => `-I${join(root, "node_modules", ...parts)}`;
 const COMMON = ["-std=c++17", "-O3", "-g1", "-fPIC", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-maybe-uninitialized", "-pthread"];
@@ -134,47 +134,72 @@ async function buildAddon() {
   console.log("built build/native/kindred.node");
 }
 
-/** What threads share, without Node: the table alone, and the whole index. */
-const STRESS = {
-  table_stress: ["kernels", "vector_table"],
-  reserved_memory: ["kernels", "vector_table", "exact_scan"],
-  index_stress: [
-    "kernels",
-    "vector_table",
-    "exact_scan",
-    "graph_walk",
-    "hnsw_graph",
-    "hnsw_builder",
-    "vector_index",
-    "vector_index_search",
-    "vector_index_build",
-  ],
+const INDEX = [
+  "kernels",
+  "vector_table",
+  "exact_scan",
+  "graph_walk",
+  "hnsw_graph",
+  "hnsw_builder",
+  "vector_index",
+  "vector_index_search",
+  "vector_index_build",
+  "vector_index_files",
+  "node_layout",
+];
+
+const READ_MODEL = ["read_model", "read_model_recall", "read_model_file", "read_model_stream", "id_table", "bands", "co_occurrence"];
+
+/** Programs without Node, by the flag that asks for them; `parts`: the sources of each beside its own. */
+const PROGRAMS = {
+  /** What threads share: the table alone, the whole index, and the read model. */
+  "--stress-tsan": {
+    folder: "test",
+    sanitizer: "thread",
+    parts: {
+      table_stress: ["kernels", "vector_table"],
+      reserved_memory: ["kernels", "vector_table", "exact_scan"],
+      index_stress: INDEX,
+      read_model_stress: READ_MODEL,
+    },
+  },
+  /** What happens where memory is refused. */
+  "--stress-asan": { folder: "test", sanitizer: "address", parts: { refused_memory: [...INDEX, "shard_files", "crc32c"] } },
+  /** What is measured. */
+  "--bench": { folder: "bench", parts: { search_cost: [...INDEX, "shard_files", "crc32c"] } },
 };
 
-/** What is measured without Node. */
-const BENCH = { search_cost: [...STRESS.index_stress, "shard_files", "crc32c"] };
+/** A compiler without the sanitizer's library fails at the link, in words of the linker. */
+function explained(error) {
+  if (!/[ta]san/.test(error.message) || !/cannot find|not found|No such file/.test(error.message)) return error;
+  return new Error(`the sanitizer's library is missing; on Debian: apt-get install libgcc-12-dev (of g++'s version)\n${error.message}`);
+}
 
-async function buildPrograms(folder, parts, flags) {
+async function buildPrograms({ folder, sanitizer, parts }, wanted) {
+  const link = sanitizer === undefined ? [] : [`-fsanitize=${sanitizer}`];
+  const flags = sanitizer === undefined ? COMMON : [...COMMON.filter((flag) => flag !== "-O3"), "-O1", ...link];
   const salt = `${compiler} ${await version()}`;
   const work = [];
   const programs = [];
-  for (const [name, names] of Object.entries(parts)) {
-    const files = [...names.map((part) => join(source, `${part}.cc`)), join(root, "native", folder, `${name}.cc`)];
-    programs.push({ name, objects: await Promise.all(files.map((file) => objectOf(file, [...COMMON, ...flags], salt, work))) });
+  for (const [name, sources] of Object.entries(parts)) {
+    if (wanted !== undefined && wanted !== name) continue;
+    const files = [...sources.map((part) => join(source, `${part}.cc`)), join(root, "native", folder, `${name}.cc`)];
+    programs.push({ name, objects: await Promise.all(files.map((file) => objectOf(file, flags, salt, work))) });
   }
   await inTurns(work);
   for (const { name, objects } of programs) {
     const aside = join(out, `${name}.${process.pid}`);
-    await compile([...flags, "-pthread", ...objects, "-o", aside, ...LIBRARIES]);
+    await compile([...link, "-pthread", ...objects, "-o", aside, ...LIBRARIES]).catch((error) => {
+      throw explained(error);
+    });
     renameSync(aside, join(out, name));
   }
 }
 
 try {
   mkdirSync(objects, { recursive: true });
-  if (process.argv.includes("--stress-tsan")) await buildPrograms("test", STRESS, ["-O1", "-fsanitize=thread"]);
-  else if (process.argv.includes("--bench")) await buildPrograms("bench", BENCH, []);
-  else await buildAddon();
+  const [what, name] = process.argv.slice(2);
+  await (what in PROGRAMS ? buildPrograms(PROGRAMS[what], name) : buildAddon());
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

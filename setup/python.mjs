@@ -43,7 +43,10 @@ async function makeEnvironment(directory, requirements) {
   renameSync(done, aside);
   const installed = await run(aside, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]);
   if (!installed.ok)
-    throw new SetUpError(`Python packages could not be installed; run: pip install -r ${requirements}\n${installed.output.slice(-2000)}`);
+    throw new SetUpError(
+      `Python packages could not be installed; some are compiled, on Debian: apt-get install -y python3-dev g++; then see what ` +
+        `fails by: pip install -r ${requirements}\n${installed.output.slice(-2000)}`,
+    );
   renameSync(aside, done);
 }
 

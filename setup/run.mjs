@@ -15,9 +15,10 @@ import { setUpTypeScript } from "./typescript.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const quiet = process.argv.includes("--quiet");
+const forTests = process.argv.includes("--test");
 
 const STEPS = [
-  { name: "system packages", run: setUpSystemPackages },
+  { name: "system packages", run: (say) => setUpSystemPackages(say, forTests) },
   { name: "npm packages", run: (say) => setUpNpmPackages(root, say) },
   { name: "native addon", run: () => setUpNativeAddon(root) },
   { name: "TypeScript", run: () => setUpTypeScript(root) },
@@ -37,7 +38,7 @@ function checkNode() {
 }
 
 function steps() {
-  if (process.argv.includes("--test")) return [...STEPS, ...TEST_STEPS];
+  if (forTests) return [...STEPS, ...TEST_STEPS];
   return asksForFaissNode(root) ? [...STEPS, FAISS_NODE] : STEPS;
 }
 

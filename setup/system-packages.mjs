@@ -1,4 +1,5 @@
-// The compiler and the libraries that the native addon needs. Looked for by their files: a library that was built by hand counts too.
+// The compiler and the libraries that the native addon needs, and Python for what tests and benches measure against. Looked for by
+// their files: a library that was built by hand counts too.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -29,10 +30,21 @@ const NEEDS = [
   { apt: undefined, brew: "libomp", found: (folders) => process.platform !== "darwin" || hasHeader(folders, "omp.h") },
 ];
 
-/** The needs that are not met, as entries of the table above. */
-export function missingPackages() {
+const pythonSays = (question) => spawnSync("python3", ["-c", question], { stdio: "ignore" }).status === 0;
+const HAS_HEADERS = "import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path('include'), 'Python.h')))";
+const inUsrInclude = (header) =>
+  existsSync("/usr/include") && readdirSync("/usr/include").some((name) => existsSync(join("/usr/include", name, header)));
+
+/** What only the tests and benches need: environments for packages of PyPI, some of which (hnswlib) are compiled on the spot. */
+const TEST_NEEDS = [
+  { apt: "python3-venv", brew: "python3", found: () => pythonSays("import ensurepip, venv") },
+  { apt: "python3-dev", brew: "python3", found: () => pythonSays(HAS_HEADERS) || inUsrInclude("Python.h") },
+];
+
+/** The needs that are not met, as entries of the tables above. */
+export function missingPackages(forTests = false) {
   const folders = includeFolders();
-  return NEEDS.filter((need) => !need.found(folders));
+  return [...NEEDS, ...(forTests ? TEST_NEEDS : [])].filter((need) => !need.found(folders));
 }
 
 async function withApt(names, say) {
@@ -62,19 +74,19 @@ async function withBrew(names, say) {
 }
 
 /** @returns {Promise<boolean>} whether anything was installed */
-export async function setUpSystemPackages(say) {
-  const missing = missingPackages();
+export async function setUpSystemPackages(say, forTests = false) {
+  const missing = missingPackages(forTests);
   if (missing.length === 0) return false;
   if (process.platform === "darwin") {
-    const names = missing.flatMap((need) => need.brew ?? []);
-    if (names.length < missing.length) throw new SetUpError("no C++ compiler was found; run: xcode-select --install");
+    const names = [...new Set(missing.flatMap((need) => need.brew ?? []))];
+    if (missing.some((need) => need.brew === undefined)) throw new SetUpError("no C++ compiler was found; run: xcode-select --install");
     await withBrew(names, say);
   } else {
     const names = missing.flatMap((need) => need.apt ?? []);
     if (!hasProgram("apt-get")) throw new SetUpError(`install with this system's package manager what Debian calls: ${names.join(" ")}`);
     await withApt(names, say);
   }
-  const still = missingPackages();
+  const still = missingPackages(forTests);
   if (still.length > 0) throw new SetUpError(`installed, but still not found: ${still.map((need) => need.apt ?? need.brew).join(" ")}`);
   return true;
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { IndexFiles, type SavedIndex } from "../../index/index-files.js";
 import { NativeReadModel } from "../../index/read-model/native-read-model.js";
 import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
 import { type PublisherStats, ShardPublisher, type Swap } from "../../index/vector-engine/publisher.js";
@@ -13,7 +14,6 @@ import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
 import type { PartitionState } from "../../state/partition-state.js";
 import type { PublishedRows } from "../../state/publish-rows.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
-import { IndexFiles, type SavedIndex } from "./index-files.js";
 import type { UpdaterLog } from "./updater-log.js";
 import { buildsGraphs } from "./vector-engines.js";
 

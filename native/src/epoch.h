@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <new>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -32,6 +33,12 @@ class EpochDomain {
     for (auto& item : retired_) item.free();
   }
 
+  // Before something is unlinked: after it, one Retire of what fits a std::function without an allocation cannot fail.
+  void Reserve() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (retired_.size() == retired_.capacity()) retired_.reserve(retired_.size() * 2 + 1);
+  }
+
   // `free` runs on the thread of a later Retire or Collect, outside of any lock; it must not throw.
   void Retire(std::function<void()> free) {
     bool due;
@@ -43,12 +50,17 @@ class EpochDomain {
     if (due) Collect();
   }
 
-  // Frees what no guard can see any more. Returns how many things wait.
-  size_t Collect() {
+  // Frees what no guard can see any more. Returns how many things wait. Where memory is refused, all wait for the next time.
+  size_t Collect() noexcept {
     std::vector<Retired> free;
     size_t left;
     {
       std::lock_guard<std::mutex> lock(mutex_);
+      try {
+        free.reserve(retired_.size());
+      } catch (const std::bad_alloc&) {
+        return retired_.size();
+      }
       Advance();
       const uint64_t safe = SafeBefore();
       size_t kept = 0;
@@ -56,7 +68,7 @@ class EpochDomain {
         if (item.epoch < safe) free.push_back(std::move(item));
         else retired_[kept++] = std::move(item);
       }
-      retired_.resize(kept);
+      retired_.erase(retired_.begin() + static_cast<ptrdiff_t>(kept), retired_.end());
       // Twice what could not be freed: a long guard does not make each Retire look at everything again.
       collect_at_ = kept * 2 + kCollectEvery;
       left = kept;

@@ -9,6 +9,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -106,6 +107,32 @@ void CheckFaiss(const faiss::HNSW& hnsw, uint32_t nodes, uint32_t* m) {
   }
 }
 
+// Sizes in a file are believed as far as the file is long: one that is wrong must not become an allocation of terabytes.
+class BoundedReader final : public faiss::IOReader {
+ public:
+  explicit BoundedReader(const std::string& path) : file_(std::fopen(path.c_str(), "rb")) {
+    if (file_ == nullptr || std::fseek(file_, 0, SEEK_END) != 0) throw IndexError("SHARD_CORRUPT", "the graph cannot be read");
+    left_ = static_cast<size_t>(std::ftell(file_));
+    std::rewind(file_);
+  }
+  ~BoundedReader() override {
+    if (file_ != nullptr) std::fclose(file_);
+  }
+  size_t operator()(void* into, size_t size, size_t count) override {
+    const size_t got = std::fread(into, size, count, file_);
+    left_ -= std::min(left_, got * size);
+    // The length of a vector, or of the index, is a number of 8 bytes by itself. (Headers hold two that are always 2^20.)
+    uint64_t number = 0;
+    if (got == 1 && count == 1 && size == sizeof(number)) std::memcpy(&number, into, sizeof(number));
+    if (number > std::max<size_t>(left_, 1u << 20)) throw IndexError("SHARD_CORRUPT", "the graph is shorter than it says");
+    return got;
+  }
+
+ private:
+  std::FILE* file_;
+  size_t left_ = 0;
+};
+
 class SinkWriter final : public faiss::IOWriter {
  public:
   explicit SinkWriter(const std::function<void(const void*, size_t)>& write) : write_(write) {}
@@ -169,8 +196,11 @@ void WriteFaissIndex(const HnswGraph& graph, const FrozenRows& rows, uint32_t di
 std::unique_ptr<HnswGraph> ReadFaissIndex(const std::string& path, uint32_t dims, uint32_t nodes) {
   std::unique_ptr<faiss::Index> read;
   try {
-    read.reset(faiss::read_index(path.c_str()));
+    BoundedReader reader(path);
+    read.reset(faiss::read_index(&reader));
   } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const IndexError&) {
     throw;
   } catch (const std::exception& error) {
     throw IndexError("SHARD_CORRUPT", std::string("the graph is not a Faiss index: ") + error.what());

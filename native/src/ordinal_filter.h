@@ -20,8 +20,9 @@ class OrdinalBits {
     uint64_t& word = bits_[ordinal >> 6];
     const uint64_t bit = uint64_t{1} << (ordinal & 63);
     if (word & bit) return;
-    word |= bit;
+    // First what may fail: a bit that no member stands for would outlive every Clear.
     members_.push_back(ordinal);
+    word |= bit;
   }
   void Clear() {
     for (uint32_t ordinal : members_) bits_[ordinal >> 6] = 0;

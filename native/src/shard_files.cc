@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 
@@ -182,6 +183,8 @@ void ReadRows(FrozenShard& shard, const std::string& path, const WrittenFile& ex
   for (uint32_t i = 0; i < rows; i++) {
     float* row = &shard.rows[size_t{i} * shard.stride];
     file.Read(row, shard.dims * sizeof(float));
+    for (uint32_t d = 0; d < shard.dims; d++)
+      if (!std::isfinite(row[d])) Corrupt(path, "holds a number that is not finite");
     std::memset(row + shard.dims, 0, (shard.stride - shard.dims) * sizeof(float));
   }
 }

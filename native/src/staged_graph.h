@@ -40,6 +40,7 @@ class StagedGraph {
   OrdinalBits is_fresh_;
   double recall_ = -1;
   bool published_ = false;
+  bool behind_ = false;  // memory was refused while it took over changes: it lacks some
   std::mutex mutex_;  // two calls on one staged graph
 };
 

@@ -1,4 +1,5 @@
-// Construction and the writer's side; searches are in vector_index_search.cc, builds in vector_index_build.cc.
+// Construction and the writer's side; searches are in vector_index_search.cc, builds in vector_index_build.cc, the way to and
+// from files in vector_index_files.cc.
 #include "vector_index.h"
 
 #include <algorithm>
@@ -131,6 +132,7 @@ void VectorIndex::ReplaceShard(uint32_t shard, ShardState next) {
   const ShardSet* old = set_.load(std::memory_order_relaxed);
   auto set = std::make_unique<ShardSet>(*old);
   set->shards[shard] = std::move(next);
+  epochs_.Reserve();
   AdoptGraph(shard, set->shards[shard]);
   set_.store(set.release(), std::memory_order_release);
   epochs_.Retire([old] { delete old; });

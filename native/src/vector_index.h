@@ -162,6 +162,7 @@ class VectorIndex : public std::enable_shared_from_this<VectorIndex> {
   // Builders. Ordinals that have lost their vector meanwhile are taken out of the list.
   void CopyRows(std::vector<uint32_t>& ordinals, AlignedArray<float>& rows);
   void CatchUp(StagedGraph& staged);
+  static void RefuseBehind(const StagedGraph& staged);
   void NoteChanged(StagedGraph& staged, const std::vector<uint32_t>& ordinals);
 
   const IndexOptions options_;

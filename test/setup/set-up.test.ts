@@ -150,9 +150,13 @@ describe("the set-up", () => {
     const script = `
       process.getuid = () => 1000;
       const { setUpSystemPackages } = await import("./setup/system-packages.mjs");
-      await setUpSystemPackages(() => undefined).catch((error) => console.log(error.message));`;
-    const { out } = await run(directory, script, { PATH: bin });
-    expect(out).toMatch(/^system packages are missing; run: sudo apt-get install -y g\+\+ make/);
+      for (const forTests of [false, true]) {
+        await setUpSystemPackages(() => undefined, forTests).catch((error) => console.log(error.message));
+      }`;
+    const [plain, tests] = (await run(directory, script, { PATH: bin })).out.split("\n");
+    expect(plain).toMatch(/^system packages are missing; run: sudo apt-get install -y g\+\+ make/);
+    expect(plain).not.toContain("python");
+    expect(tests).toMatch(/^system packages are missing; run: sudo apt-get install -y g\+\+ make.* python3-venv/);
   });
 
   it.skipIf(process.platform !== "linux")("installs them where it may, after fetching the package lists once", async () => {

@@ -53,13 +53,18 @@ export class Oracle {
     return [...answer.ordinals].filter((ordinal) => this.score(query, ordinal) >= last).length / truth.length;
   }
 
-  /** The answer's own promises: each score true, best first, nobody twice, nobody who is gone. */
-  expectSound(query: Float32Array, answer: SearchResult): void {
+  /**
+   * The answer's own promises: each score true, best first, nobody twice, nobody who is gone.
+   * @param rounding of the stored numbers, as a share of the longest product there may be
+   */
+  expectSound(query: Float32Array, answer: SearchResult, rounding = 0): void {
     expect(new Set(answer.ordinals).size).toBe(answer.ordinals.length);
     expect(answer.scores.length).toBe(answer.ordinals.length);
     answer.ordinals.forEach((ordinal, i) => {
       const truth = this.score(query, ordinal);
-      expect(Math.abs((answer.scores[i] as number) - truth)).toBeLessThan(2e-5 * Math.max(1, Math.abs(truth)));
+      const longest = this.metric === "cosine" ? 1 : Math.hypot(...query) * Math.hypot(...(this.vectors.get(ordinal) ?? []));
+      const apart = Math.abs((answer.scores[i] as number) - truth);
+      expect(apart).toBeLessThan(2e-5 * Math.max(1, Math.abs(truth)) + rounding * longest);
       if (i === 0) return;
       const [before, now] = [answer.scores[i - 1] as number, answer.scores[i] as number];
       expect(before > now || (before === now && (answer.ordinals[i - 1] as number) < ordinal)).toBe(true);

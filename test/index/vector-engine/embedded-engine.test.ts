@@ -1,7 +1,6 @@
-import * as fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { EmbeddedEngine, type EmbeddedEngineSettings } from "../../../index/vector-engine/embedded-engine.js";
-import type { Metric, SearchResult } from "../../../schemas/ports/read-model.js";
+import type { Metric } from "../../../schemas/ports/read-model.js";
 import { GENERATION, Oracle, vectorEngineConformance } from "./conformance.js";
 import { type Listeners, listeners, randomOf, upTo } from "./listeners.js";
 
@@ -284,70 +283,4 @@ describe("stage, verify, publish", () => {
     expect(wide).toBeGreaterThanOrEqual(narrow as number);
     expect(wide).toBeGreaterThan(0.99);
   });
-});
-
-describe("interleaved", () => {
-  type Step =
-    | { op: "upsert"; first: number; count: number }
-    | { op: "remove"; first: number; count: number }
-    | { op: "move"; ordinal: number; share: number }
-    | { op: "swap" }
-    | { op: "search" };
-  const ordinal = fc.integer({ min: 0, max: 900 });
-  const step: fc.Arbitrary<Step> = fc.oneof(
-    { weight: 4, arbitrary: fc.record({ op: fc.constant("upsert" as const), first: ordinal, count: fc.integer({ min: 1, max: 120 }) }) },
-    { weight: 2, arbitrary: fc.record({ op: fc.constant("remove" as const), first: ordinal, count: fc.integer({ min: 1, max: 60 }) }) },
-    { weight: 4, arbitrary: fc.record({ op: fc.constant("move" as const), ordinal, share: fc.double({ min: 0, max: 1, noNaN: true }) }) },
-    { weight: 2, arbitrary: fc.constant({ op: "swap" as const }) },
-    { weight: 4, arbitrary: fc.constant({ op: "search" as const }) },
-  );
-
-  it.each(["cosine", "inner-product"] as const)(
-    "upserts, removes, swaps and searches agree with the exact engine by %s",
-    async (metric) => {
-      await fc.assert(
-        fc.asyncProperty(
-          fc.array(step, { minLength: 10, maxLength: 40 }),
-          fc.integer({ min: 1, max: 3 }),
-          fc.integer(),
-          async (steps, shards, seed) => {
-            const town = listeners(16, seed, 12, 20);
-            const { engine, oracle, put } = walking(16, metric, { shards });
-            try {
-              put(upTo(300), town.rows(300));
-              for (const one of steps) {
-                if (one.op === "upsert") put(upTo(one.count, one.first), town.rows(one.count));
-                else if (one.op === "remove") {
-                  engine.remove(upTo(one.count, one.first));
-                  oracle.remove(upTo(one.count, one.first));
-                } else if (one.op === "move") {
-                  const vector = oracle.vectors.get(one.ordinal);
-                  if (vector !== undefined) put(Uint32Array.of(one.ordinal), town.moved(vector, one.share));
-                } else if (one.op === "swap") {
-                  if (engine.stats().shards.every(({ rows }) => rows > 0)) await swapAll(engine, 0);
-                } else {
-                  await expectAgreement(engine, oracle, town.listener());
-                }
-                expect(engine.size).toBe(oracle.vectors.size);
-              }
-              await expectAgreement(engine, oracle, town.listener());
-            } finally {
-              await engine.close();
-            }
-          },
-        ),
-        { numRuns: 25 },
-      );
-    },
-  );
-
-  async function expectAgreement(engine: EmbeddedEngine, oracle: Oracle, query: Float32Array): Promise<void> {
-    const exact: SearchResult = await engine.searchExact(query, { k: 20 });
-    oracle.expectSound(query, exact);
-    expect(oracle.recall(query, 20, exact)).toBe(1);
-    const walked = await engine.search(query, { k: 20, ef: 400 });
-    oracle.expectSound(query, walked);
-    expect(walked.ordinals.length).toBe(exact.ordinals.length);
-    expect(oracle.recall(query, 20, walked)).toBeGreaterThanOrEqual(0.9);
-  }
 });

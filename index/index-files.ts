@@ -1,11 +1,11 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { NativeReadModel } from "../../index/read-model/native-read-model.js";
-import type { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
-import { hasShards, type OpenSettings, openShards, saveShards } from "../../index/vector-engine/shard-files.js";
-import type { GenerationRef } from "../../schemas/catalogue.js";
-import { KindredError } from "../../schemas/errors.js";
-import type { Offset, Partition, UserId } from "../../schemas/ids.js";
+import type { GenerationRef } from "../schemas/catalogue.js";
+import { KindredError } from "../schemas/errors.js";
+import type { Offset, Partition, UserId } from "../schemas/ids.js";
+import { NativeReadModel } from "./read-model/native-read-model.js";
+import type { EmbeddedEngine } from "./vector-engine/embedded-engine.js";
+import { hasShards, type OpenSettings, openShards, saveShards } from "./vector-engine/shard-files.js";
 
 /** Stands for an id that the read model does not know. */
 const UNKNOWN_ORDINAL = 0xffffffff;
