@@ -49,7 +49,9 @@ export async function builtDirectory(settings: BuiltSettings): Promise<string> {
   const engine = filledEngine(settings);
   for (let shard = 0; shard < shards; shard++) {
     const { seconds, cpuSeconds, recall } = await rebuild(engine, shard);
-    console.log(`built shard ${shard} of ${rows} rows in ${seconds.toFixed(0)} s, ${cpuSeconds.toFixed(0)} CPU s; recall@50 ${recall.toFixed(4)}`);
+    console.log(
+      `built shard ${shard} of ${rows} rows in ${seconds.toFixed(0)} s, ${cpuSeconds.toFixed(0)} CPU s; recall@50 ${recall.toFixed(4)}`,
+    );
   }
   await saveShards(engine, directory, {
     positions: new Map(),
