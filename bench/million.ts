@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { NativeReadModel } from "../index/read-model/native-read-model.js";
 import type { EmbeddedEngine } from "../index/vector-engine/embedded-engine.js";
 import { openShards } from "../index/vector-engine/shard-files.js";
-import type { UserId } from "../schemas/ids.js";
+import type { EpochMs, Offset, Partition, UserId } from "../schemas/ids.js";
 import { formatManifest, parseManifest } from "../schemas/manifest.js";
 import { builtDirectory, builtEngine, filledEngine } from "./harness/built-shards.js";
 import { LowRankVectors } from "./harness/low-rank-vectors.js";
@@ -24,6 +24,7 @@ const { values: flags } = parseArgs({
 });
 const [rows, items] = [Number(flags.rows), Number(flags.items)];
 const DIMS = 64;
+const REPLACED = 20_000;
 
 interface Opened {
   readonly model: number;
@@ -79,6 +80,8 @@ async function searchCost(engine: EmbeddedEngine, count: number): Promise<{ ms: 
 function bytesOfModel(withItems: number, hasFingerprint: boolean): number {
   const model = NativeReadModel.create();
   publishProfiles(model, rows, withItems, hasFingerprint);
+  // What was replaced on the way is freed when enough of it has come together.
+  for (let i = 0; i < REPLACED; i++) model.setApplied(0 as Partition, rows as Offset, 0 as EpochMs);
   const { memoryBytes } = model.stats();
   model.close();
   return memoryBytes / rows;

@@ -11,6 +11,7 @@ import { Overwriter } from "./harness/overwriter.js";
 import { peakMemory } from "./harness/peak-memory.js";
 import { quantile, Results, round } from "./harness/results.js";
 import { type SearchPhase, searchSteadily } from "./harness/steady-searches.js";
+import { ThreadTimer } from "./harness/thread-times.js";
 
 const { values: flags } = parseArgs({
   options: {
@@ -28,16 +29,44 @@ const SHARDS = 4;
 const queries = new LowRankVectors(2).rows(1000);
 const window = (engine: EmbeddedEngine): Promise<SearchPhase> =>
   searchSteadily(engine, queries, { perSecond: SEARCHES_PER_SECOND, seconds: WINDOW });
+/** Searches that one after the other window makes, with what they cost apart from the builder's thread. */
+class Windows {
+  readonly phases: SearchPhase[] = [];
+  readonly #timer = new ThreadTimer();
+  #times = { cpuUs: 0, waitedUs: 0 };
+
+  async more(engine: EmbeddedEngine): Promise<void> {
+    this.phases.push(await window(engine));
+    this.#times = this.#timer.read();
+  }
+
+  get searches(): number {
+    return this.phases.reduce((sum, { searches }) => sum + searches, 0);
+  }
+
+  get failed(): number {
+    return this.phases.reduce((sum, { failed }) => sum + failed, 0);
+  }
+
+  get cpuUs(): number {
+    return this.#times.cpuUs / this.searches;
+  }
+
+  get waitedUs(): number {
+    return this.#times.waitedUs / this.searches;
+  }
+}
+
 const middle = (phases: readonly SearchPhase[], what: "p50" | "p99"): number =>
   quantile(
     phases.map((phase) => phase[what]),
     0.5,
   );
 
-async function idle(engine: EmbeddedEngine): Promise<SearchPhase[]> {
-  const phases: SearchPhase[] = [];
-  for (let at = 0; at < idleSeconds; at += WINDOW) phases.push(await window(engine));
-  return phases;
+async function idle(engine: EmbeddedEngine): Promise<Windows> {
+  const windows = new Windows();
+  for (let at = 0; at < idleSeconds; at += WINDOW) await windows.more(engine);
+  return windows;
 }
 
 const results = new Results(
@@ -53,6 +82,10 @@ const results = new Results(
     "p99 ms idle",
     "p99 ms meanwhile",
     "p99 ratio",
+    "CPU us a search idle",
+    "CPU us a search meanwhile",
+    "us a search waiting for a core idle",
+    "us waiting meanwhile",
     "failed searches",
     "slowest overwrite batch ms idle",
     "slowest meanwhile",
@@ -71,30 +104,35 @@ async function swapUnderLoad(engine: EmbeddedEngine): Promise<void> {
     const before = await idle(engine);
     const quiet = await overwriter.stop();
     overwriter.start(rate);
-    const meanwhile: SearchPhase[] = [];
+    const meanwhile = new Windows();
     let building = true;
     const { result: built, ...memory } = await peakMemory(async () => {
       const swapped = rebuild(engine, 0).finally(() => {
         building = false;
       });
-      while (building) meanwhile.push(await window(engine));
+      while (building) await meanwhile.more(engine);
       return swapped;
     });
     const busy = await overwriter.stop();
     overwriter.start(rate);
-    const still = [...before, ...(await idle(engine))];
+    const later = await idle(engine);
     const after = await overwriter.stop();
+    const still = [...before.phases, ...later.phases];
     results.row(
       engine.shards,
       engine.stats().shards[0]?.rows ?? null,
       round(built.seconds),
       round(built.cpuSeconds),
       round(middle(still, "p50"), 2),
-      round(middle(meanwhile, "p50"), 2),
+      round(middle(meanwhile.phases, "p50"), 2),
       round(middle(still, "p99"), 2),
-      round(middle(meanwhile, "p99"), 2),
-      round(middle(meanwhile, "p99") / middle(still, "p99"), 2),
-      [...still, ...meanwhile].reduce((sum, { failed }) => sum + failed, 0),
+      round(middle(meanwhile.phases, "p99"), 2),
+      round(middle(meanwhile.phases, "p99") / middle(still, "p99"), 2),
+      round((before.cpuUs + later.cpuUs) / 2, 0),
+      round(meanwhile.cpuUs, 0),
+      round((before.waitedUs + later.waitedUs) / 2, 0),
+      round(meanwhile.waitedUs, 0),
+      before.failed + meanwhile.failed + later.failed,
       round(Math.max(quiet.slowestMs, after.slowestMs)),
       round(busy.slowestMs),
       round(memory.before, 0),
@@ -102,7 +140,7 @@ async function swapUnderLoad(engine: EmbeddedEngine): Promise<void> {
       round(built.recall, 4),
     );
     console.log(
-      `p99 by window, idle: ${still.map(({ p99 }) => round(p99)).join(" ")}; meanwhile: ${meanwhile.map(({ p99 }) => round(p99)).join(" ")}`,
+      `p99 by window, idle: ${still.map(({ p99 }) => round(p99)).join(" ")}; meanwhile: ${meanwhile.phases.map(({ p99 }) => round(p99)).join(" ")}`,
     );
   } finally {
     await overwriter.close();
@@ -131,4 +169,7 @@ try {
 } finally {
   await parts.close();
 }
+results.note(
+  "CPU and waiting are of all threads but the builder's, by search; overwrites are in it. Waiting for a core is what other processes and the builder cost.",
+);
 await results.write();

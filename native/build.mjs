@@ -137,6 +137,7 @@ async function buildAddon() {
 const STRESS = {
   table_stress: ["kernels", "vector_table"],
   reserved_memory: ["kernels", "vector_table", "exact_scan"],
+  split_scan: ["kernels", "vector_table", "exact_scan"],
   index_stress: [
     "kernels",
     "vector_table",

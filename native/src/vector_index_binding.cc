@@ -369,7 +369,7 @@ class IndexObject : public Napi::ObjectWrap<IndexObject>, Wrapped<VectorIndex> {
       const double least = NumberOf(info[1], "minRecall", 0, 1);
       return StateOf(info).jobs->Run(
           info.Env(), cancelled_, [index = Open(), staged = StagedOf(info), least] { index->Publish(*staged, least); },
-          [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
+          [](Napi::Env env) -> Napi::Value { return env.Undefined(); }, Priority::kNormal);
     });
   }
   // (samples, k, ef or 0, seed) -> recall@k or -1
@@ -421,7 +421,7 @@ class IndexObject : public Napi::ObjectWrap<IndexObject>, Wrapped<VectorIndex> {
             loaded->ordinals = of_rows;
             index->Load(shard, *loaded);
           },
-          [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
+          [](Napi::Env env) -> Napi::Value { return env.Undefined(); }, Priority::kNormal);
     });
   }
   Napi::Value Stats(const Napi::CallbackInfo& info) {

@@ -196,13 +196,14 @@ it("frees the graphs and vectors that nobody reads any more", async () => {
   expect(index.stats().memoryBytes.table).toBeLessThan(4 << 20);
 });
 
-it("is clean under the thread sanitizer: the table alone, memory that was reserved, and the index with searches, writes, builds and swaps", async () => {
+it("is clean under the thread sanitizer: the table alone, memory that was reserved, split scans, and the index with searches, writes, builds and swaps", async () => {
   const run = promisify(execFile);
   const root = join(addonPath(), "..", "..", "..");
   await run(process.execPath, [join(root, "native", "build.mjs"), "--stress-tsan"]);
   for (const [program, good] of [
     ["table_stress", / 0 torn/],
     ["reserved_memory", /^0 allocated by appends, 0 by threads of a scan/],
+    ["split_scan", /^0 wrong/],
     ["index_stress", / 0 wrong, 0 in limbo, 0 retired/],
   ] as const) {
     const { stdout, stderr } = await run(join(root, "build", "native", program), ["1"]);
