@@ -32,6 +32,7 @@ interface Opened {
   readonly ids: number;
   readonly cpuSeconds: number;
   readonly residentMiB: number;
+  readonly peakMiB: number;
   readonly bytes: Readonly<Record<"table" | "graph" | "writer" | "model", number>>;
 }
 
@@ -58,6 +59,7 @@ async function open(directory: string): Promise<Opened> {
     ids: idMs / 1000,
     cpuSeconds: (user + system) / 1e6,
     residentMiB: process.memoryUsage.rss() / 2 ** 20,
+    peakMiB: process.resourceUsage().maxRSS / 1024,
     bytes: { table, graph, writer, model: model.stats().memoryBytes },
   };
 }
@@ -120,6 +122,7 @@ try {
     results.row("graph and what it was built with", storage, round(opened.bytes.graph / rows), "bytes a user");
     results.row("writer's notes", storage, round(opened.bytes.writer / rows), "bytes a user");
     results.row("resident after opening", storage, round(opened.residentMiB, 0), "MiB");
+    results.row("resident at most meanwhile", storage, round(opened.peakMiB, 0), "MiB");
     results.row("files to ready: read model", storage, round(opened.model, 2), "s");
     results.row("files to ready: vectors and graph", storage, round(opened.vectors, 2), "s");
     results.row("of it, ids to ordinals", storage, round(opened.ids, 2), "s");

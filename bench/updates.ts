@@ -37,8 +37,15 @@ interface Measured {
   readonly reached: number;
   readonly slowestMs: number;
   readonly recall: number;
-  /** Idle and busy by turns. */
-  readonly phases: readonly { readonly idle: SearchPhase; readonly busy: SearchPhase }[];
+  /** By turns. */
+  readonly phases: readonly Phases[];
+}
+
+interface Phases {
+  readonly idle: SearchPhase;
+  readonly busy: SearchPhase;
+  /** While a thread does as much elsewhere: only here, where one process has both. */
+  readonly control?: SearchPhase;
 }
 
 /** CPU microseconds of an overwrite with nothing else to do: the vectors are drawn before. */
@@ -65,7 +72,7 @@ async function kindred(queries: Float32Array): Promise<Measured> {
     const cpuUs = cpuOfOverwrites(engine);
     const search = (): Promise<SearchPhase> => searchSteadily(engine, queries, { perSecond: SEARCHES_PER_SECOND, seconds, k: K });
     await search();
-    const phases: { idle: SearchPhase; busy: SearchPhase }[] = [];
+    const phases: Phases[] = [];
     let [reached, slowestMs] = [0, 0];
     for (let i = 0; i < rounds; i++) {
       const idle = await search();
@@ -74,7 +81,10 @@ async function kindred(queries: Float32Array): Promise<Measured> {
       const report = await overwriter.stop();
       reached += report.perSecond / rounds;
       slowestMs = Math.max(slowestMs, report.slowestMs);
-      phases.push({ idle, busy });
+      overwriter.start(rate, true);
+      const control = await search();
+      await overwriter.stop();
+      phases.push({ idle, busy, control });
     }
     const recall = (await engine.measureRecall(200, K)) ?? Number.NaN;
     console.log(`fresh entries in the end: ${engine.stats().shards[0]?.fresh}`);
@@ -108,7 +118,7 @@ async function peer(name: string, directory: string, queries: Float32Array): Pro
 
 const results = new Results(
   "updates",
-  `${rows} x 64 vectors, ${rate} of them moved a little each second in micro-batches of ${BATCH}, ${SEARCHES_PER_SECOND} searches a second (k = ${K}, ef = ${EF}); idle and busy by turns, ${rounds} rounds of ${seconds} s each, medians of the rounds.`,
+  `${rows} x 64 vectors, ${rate} of them moved a little each second in micro-batches of ${BATCH}, ${SEARCHES_PER_SECOND} searches a second (k = ${K}, ef = ${EF}); idle, busy and control by turns, ${rounds} rounds of ${seconds} s each, medians of the rounds.`,
   [
     "engine",
     "updates/s reached",
@@ -118,12 +128,19 @@ const results = new Results(
     "p99 ms idle",
     "p99 ms busy",
     "p99 busy / idle",
+    "p99 ms control",
+    "p99 busy / control",
     "slowest batch ms",
     "recall@50 after",
     "failed searches",
   ],
 );
 const median = (values: readonly number[]): number => round(quantile(values, 0.5), 2);
+function againstControl(phases: readonly Phases[]): [number | null, number | null] {
+  const pairs = phases.flatMap(({ busy, control }) => (control === undefined ? [] : [{ idle: control.p99, busy: busy.p99 }]));
+  return pairs.length === 0 ? [null, null] : [median(pairs.map(({ idle }) => idle)), round(medianRatio(pairs), 2)];
+}
+
 const directory = await temporaryDirectory("bench-updates");
 try {
   const queries = new LowRankVectors(2).rows(1000);
@@ -139,12 +156,18 @@ try {
       median(phases.map(({ idle }) => idle.p99)),
       median(phases.map(({ busy }) => busy.p99)),
       round(medianRatio(phases.map(({ idle, busy }) => ({ idle: idle.p99, busy: busy.p99 }))), 2),
+      ...againstControl(phases),
       round(slowestMs),
       round(recall, 4),
       phases.reduce((sum, { idle, busy }) => sum + idle.failed + busy.failed, 0),
     );
-    console.log(phases.map(({ idle, busy }) => `${round(idle.p99, 2)} -> ${round(busy.p99, 2)}`).join(", "));
+    console.log(
+      phases.map(({ idle, busy, control }) => `${round(idle.p99, 2)} -> ${round(busy.p99, 2)} (${round(control?.p99 ?? 0, 2)})`).join(", "),
+    );
   }
+  results.note(
+    "Control: a thread with as much to do on memory of its own, in place of the overwrites. What searches lose then is the scheduler's doing.",
+  );
   results.note("A peer's searches wait while its own update call runs where its manual asks for that (hnswlib: one update at a time).");
   results.note("The peers' searches and updates come from two Python threads; their CPU is that of the update calls alone.");
   await results.write();

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
 import { LowRankVectors } from "./low-rank-vectors.js";
-import { BATCH, DRIFT, type OverwriterData, type OverwriterReport } from "./overwriter.js";
+import { BATCH, DRIFT, type OverwriterData, type OverwriterOrder, type OverwriterReport } from "./overwriter.js";
 import { seededRandom } from "./seeded-random.js";
 
 const OTHERS = 1000;
@@ -17,7 +17,19 @@ const others = new LowRankVectors(18, dims).rows(OTHERS);
 const ordinals = new Uint32Array(BATCH);
 const vectors = new Float32Array(BATCH * dims);
 let rate = 0;
+/** What a control writes to. */
+let apart: Float32Array | undefined;
 let running: Promise<OverwriterReport> | undefined;
+
+/** As much work as an upsert, on memory that no search looks at. */
+function writeApart(table: Float32Array): void {
+  ordinals.forEach((ordinal, row) => {
+    let norm = 0;
+    for (let d = 0; d < dims; d++) norm += (vectors[row * dims + d] as number) ** 2;
+    const scale = 1 / Math.sqrt(norm);
+    for (let d = 0; d < dims; d++) table[ordinal * dims + d] = (vectors[row * dims + d] as number) * scale;
+  });
+}
 
 /** Stored vectors have length 1, the others sqrt(dims) or so. */
 function move(ordinal: number, row: number): void {
@@ -37,7 +49,8 @@ async function overwrite(): Promise<OverwriterReport> {
     for (; batches < due && rate > 0; batches++) {
       for (let row = 0; row < BATCH; row++) move(random(rows), row);
       const at = performance.now();
-      engine.upsert({ ordinals, vectors });
+      if (apart === undefined) engine.upsert({ ordinals, vectors });
+      else writeApart(apart);
       slowestMs = Math.max(slowestMs, performance.now() - at);
       // The order to stop comes as a message.
       if (batches % 64 === 63) await sleep(0);
@@ -47,8 +60,9 @@ async function overwrite(): Promise<OverwriterReport> {
   return { overwrites: batches * BATCH, perSecond: (batches * BATCH) / ((performance.now() - began) / 1000), slowestMs };
 }
 
-port.on("message", async (wanted: number) => {
-  rate = wanted;
-  if (wanted > 0) running = overwrite();
+port.on("message", async (order: OverwriterOrder) => {
+  rate = order.rate;
+  apart = order.control ? new Float32Array(rows * dims) : undefined;
+  if (rate > 0) running = overwrite();
   else port.postMessage(await running);
 });

@@ -12,6 +12,12 @@ export interface OverwriterData {
   readonly rows: number;
 }
 
+export interface OverwriterOrder {
+  /** 0 to stop. */
+  readonly rate: number;
+  readonly control: boolean;
+}
+
 export interface OverwriterReport {
   readonly overwrites: number;
   readonly perSecond: number;
@@ -28,12 +34,13 @@ export class Overwriter {
     this.#worker = new Worker(new URL("./overwriter-worker.js", import.meta.url), { workerData });
   }
 
-  start(perSecond: number): void {
-    this.#worker.postMessage(perSecond);
+  /** With `control` it writes to memory of its own: what searches lose then is the machine's doing, not the engine's. */
+  start(perSecond: number, control = false): void {
+    this.#worker.postMessage({ rate: perSecond, control } satisfies OverwriterOrder);
   }
 
   async stop(): Promise<OverwriterReport> {
-    this.#worker.postMessage(0);
+    this.#worker.postMessage({ rate: 0, control: false } satisfies OverwriterOrder);
     const [report] = (await once(this.#worker, "message")) as [OverwriterReport];
     return report;
   }
