@@ -6,6 +6,7 @@
 import { parseArgs } from "node:util";
 import type { EmbeddedEngine } from "../index/vector-engine/embedded-engine.js";
 import { builtEngine, filledEngine, rebuild } from "./harness/built-shards.js";
+import { burnAtLowPriority } from "./harness/low-priority-burner.js";
 import { LowRankVectors } from "./harness/low-rank-vectors.js";
 import { Overwriter } from "./harness/overwriter.js";
 import { peakMemory } from "./harness/peak-memory.js";
@@ -81,7 +82,9 @@ const results = new Results(
     "p50 ms meanwhile",
     "p99 ms idle",
     "p99 ms meanwhile",
-    "p99 ratio",
+    "p99 meanwhile / idle",
+    "p99 ms control",
+    "p99 meanwhile / control",
     "CPU us a search idle",
     "CPU us a search meanwhile",
     "us a search waiting for a core idle",
@@ -115,6 +118,7 @@ async function swapUnderLoad(engine: EmbeddedEngine): Promise<void> {
     });
     const busy = await overwriter.stop();
     overwriter.start(rate);
+    const control = await burnAtLowPriority(() => idle(engine));
     const later = await idle(engine);
     const after = await overwriter.stop();
     const still = [...before.phases, ...later.phases];
@@ -128,11 +132,13 @@ async function swapUnderLoad(engine: EmbeddedEngine): Promise<void> {
       round(middle(still, "p99"), 2),
       round(middle(meanwhile.phases, "p99"), 2),
       round(middle(meanwhile.phases, "p99") / middle(still, "p99"), 2),
+      round(middle(control.phases, "p99"), 2),
+      round(middle(meanwhile.phases, "p99") / middle(control.phases, "p99"), 2),
       round((before.cpuUs + later.cpuUs) / 2, 0),
       round(meanwhile.cpuUs, 0),
       round((before.waitedUs + later.waitedUs) / 2, 0),
       round(meanwhile.waitedUs, 0),
-      before.failed + meanwhile.failed + later.failed,
+      before.failed + meanwhile.failed + control.failed + later.failed,
       round(Math.max(quiet.slowestMs, after.slowestMs)),
       round(busy.slowestMs),
       round(memory.before, 0),
@@ -169,6 +175,9 @@ try {
 } finally {
   await parts.close();
 }
+results.note(
+  "Control: a thread that burns a core at the builder's priority and touches nothing, in place of the build. What searches lose then is the scheduler's doing.",
+);
 results.note(
   "CPU and waiting are of all threads but the builder's, by search; overwrites are in it. Waiting for a core is what other processes and the builder cost.",
 );

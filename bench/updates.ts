@@ -1,7 +1,7 @@
 /**
  * Vectors that move while they are searched: overwritten in place here, deleted and inserted again in usearch and hnswlib.
  *
- *   npm run -s bench -- updates [--rows 100000] [--rate 20000] [--seconds 6] [--rounds 6]
+ *   npm run -s bench -- updates [--rows 100000] [--rate 20000] [--seconds 2] [--rounds 31]
  */
 import { spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
@@ -20,8 +20,8 @@ const { values: flags } = parseArgs({
   options: {
     rows: { type: "string", default: "100000" },
     rate: { type: "string", default: "20000" },
-    seconds: { type: "string", default: "6" },
-    rounds: { type: "string", default: "6" },
+    seconds: { type: "string", default: "2" },
+    rounds: { type: "string", default: "31" },
   },
 });
 const [rows, rate, seconds, rounds] = [Number(flags.rows), Number(flags.rate), Number(flags.seconds), Number(flags.rounds)];
