@@ -159,6 +159,7 @@ const PROGRAMS = {
     parts: {
       table_stress: ["kernels", "vector_table"],
       reserved_memory: ["kernels", "vector_table", "exact_scan"],
+      split_scan: ["kernels", "vector_table", "exact_scan"],
       index_stress: INDEX,
       read_model_stress: READ_MODEL,
     },

@@ -25,7 +25,7 @@ export interface NativeVectorIndex {
     deadlineMs: number,
     exact: boolean,
   ): Promise<NativeSearchResult>;
-  /** On a thread of its own at low priority, as the five below; undefined when the index was closed meanwhile. */
+  /** On a thread of its own, as the five below, at low priority but for `publish` and `load`; undefined when the index was closed meanwhile. */
   build(shard: number, m: number, efConstruction: number, seed: number): Promise<NativeStagedGraph | undefined>;
   /** recall@k; -1 when the index was closed meanwhile. */
   verify(staged: NativeStagedGraph, samples: number, k: number, ef: number, seed: number): Promise<number>;

@@ -1,6 +1,7 @@
 // `npm run -s bench -- NAME ARGS`: compiles the benchmarks beside the product and runs bench/NAME.ts.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -15,4 +16,6 @@ const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
 const compiled = spawnSync(process.execPath, [tsc, "-p", "tsconfig.bench.json"], { cwd: root, stdio: ["ignore", 2, 2] });
 const main = join(root, "dist", "bench", `${name}.js`);
 if (compiled.status !== 0 || !existsSync(main)) process.exit(1);
-process.exit(spawnSync(process.execPath, [main, ...args], { stdio: "inherit" }).status ?? 1);
+// Searches that a bench makes itself shall find the pool that a server has.
+const env = { UV_THREADPOOL_SIZE: String(Math.max(2, availableParallelism())), ...process.env };
+process.exit(spawnSync(process.execPath, [main, ...args], { stdio: "inherit", env }).status ?? 1);

@@ -70,7 +70,7 @@ BackgroundJobs::~BackgroundJobs() {
 }
 
 Napi::Promise BackgroundJobs::Run(Napi::Env env, std::shared_ptr<std::atomic<bool>> cancelled, std::function<void()> work,
-                                  std::function<Napi::Value(Napi::Env)> result) {
+                                  std::function<Napi::Value(Napi::Env)> result, Priority priority) {
   auto job = std::make_unique<Job>(env, std::move(cancelled));
   Napi::Promise promise = job->deferred.Promise();
   job->work = std::move(work);
@@ -79,8 +79,8 @@ Napi::Promise BackgroundJobs::Run(Napi::Env env, std::shared_ptr<std::atomic<boo
   Job* raw = job.get();
   jobs_.insert(raw);
   try {
-    raw->thread = std::thread([this, raw] {
-      LowerPriority();
+    raw->thread = std::thread([this, raw, priority] {
+      if (priority == Priority::kLow) LowerPriority();
       raw->failure = Caught(raw->work);
       Napi::ThreadSafeFunction done = raw->done;
       // Refused when the environment is ending: then the destructor above cleans up.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <functional>
 #include <thread>
 
 namespace kindred {
@@ -10,6 +11,7 @@ namespace kindred {
 namespace {
 
 constexpr uint32_t kBlock = 64;
+constexpr size_t kPrefetched = 512;
 // The clock is looked at each so many blocks: 2,048 rows, some 20 us.
 constexpr uint32_t kBlocksPerClock = 32;
 
@@ -23,8 +25,8 @@ class BlockScan {
   bool Add(uint32_t ordinal) {
     const void* row = table_.Row(ordinal);
     if (row == nullptr || !filter_.Passes(ordinal)) return true;
-    __builtin_prefetch(row);
-    if (table_.row_bytes() > 64) __builtin_prefetch(static_cast<const char*>(row) + 64);
+    // Of long rows the rest follows by itself, once the beginning is read in order.
+    for (size_t at = 0; at < std::min(table_.row_bytes(), kPrefetched); at += 64) __builtin_prefetch(static_cast<const char*>(row) + at);
     rows_[filled_] = row;
     ordinals_[filled_++] = ordinal;
     return filled_ < kBlock || Flush();
@@ -77,44 +79,34 @@ class TakenCores {
   int count_ = 0;
 };
 
-bool ScanPart(const VectorTable& table, Queries queries, OrdinalRange range, uint64_t begin, uint64_t end, const OrdinalFilter& filter,
-              const Deadline& deadline, TopK* tops) {
-  BlockScan scan(table, queries, filter, deadline, tops);
-  for (uint64_t ordinal = begin; ordinal < end; ordinal += range.step)
-    if (!scan.Add(static_cast<uint32_t>(ordinal))) return false;
-  scan.Flush();
-  return true;
-}
+// Looks at the steps begin..end - 1 of a scan.
+using ScanSteps = std::function<bool(uint64_t begin, uint64_t end, TopK* tops)>;
 
-}  // namespace
-
-bool ScanRange(const VectorTable& table, Queries queries, OrdinalRange range, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops) {
-  const uint64_t limit = table.OrdinalLimit();
-  const uint64_t steps = limit <= range.first ? 0 : (limit - range.first + range.step - 1) / range.step;
-  const TakenCores cores(steps < kParallelScanOrdinals ? 0 : 3);
+// All steps, split over this thread and as many cores as are to spare, up to three.
+bool ScanSplit(uint64_t steps, uint32_t queries, TopK* tops, const ScanSteps& scan) {
+  const TakenCores cores(3);
   const int helpers = cores.count();
-  if (helpers == 0) return ScanPart(table, queries, range, range.first, limit, filter, deadline, tops);
+  if (helpers == 0) return scan(0, steps, tops);
 
   // Parts are taken one after the other, so that a core busy with something else holds nobody up.
-  constexpr uint64_t kPart = 1u << 14;
+  const uint64_t size = std::clamp<uint64_t>(steps / 8, 1u << 11, 1u << 14);
   std::atomic<uint64_t> next{0};
   std::atomic<bool> complete{true};
   const auto work = [&](TopK* into) noexcept {
     for (;;) {
-      const uint64_t part = next.fetch_add(kPart);
-      if (part >= steps || !complete.load(std::memory_order_relaxed)) return;
-      const uint64_t begin = range.first + part * range.step;
-      const uint64_t end = std::min(limit, begin + kPart * range.step);
-      if (!ScanPart(table, queries, range, begin, end, filter, deadline, into)) complete.store(false);
+      const uint64_t begin = next.fetch_add(size);
+      if (begin >= steps || !complete.load(std::memory_order_relaxed)) return;
+      if (!scan(begin, std::min(steps, begin + size), into)) complete.store(false);
     }
   };
   // All memory is had before the first thread starts: a thread that throws would end the process.
-  std::vector<std::vector<TopK>> partial(helpers, std::vector<TopK>(tops, tops + queries.count));
-  for (uint32_t q = 0; q < queries.count; q++) {
-    // What `tops` holds already comes with each part once more when they are merged.
-    const size_t most = tops[q].size() + steps;
-    tops[q].Reserve(most);
-    for (auto& part : partial) part[q].Reserve(most);
+  std::vector<std::vector<TopK>> partial(helpers);
+  for (uint32_t q = 0; q < queries; q++) {
+    tops[q].Reserve(tops[q].size() + steps);
+    for (auto& part : partial) {
+      part.push_back(tops[q].Empty());
+      part.back().Reserve(steps);
+    }
   }
   std::vector<std::thread> threads;
   threads.reserve(helpers);
@@ -126,20 +118,37 @@ bool ScanRange(const VectorTable& table, Queries queries, OrdinalRange range, co
   work(tops);
   for (auto& thread : threads) thread.join();
   for (auto& part : partial)
-    for (uint32_t q = 0; q < queries.count; q++) tops[q].Merge(part[q]);
+    for (uint32_t q = 0; q < queries; q++) tops[q].Merge(part[q]);
   return complete.load();
 }
 
+}  // namespace
+
+bool ScanRange(const VectorTable& table, Queries queries, OrdinalRange range, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops) {
+  const uint64_t limit = table.OrdinalLimit();
+  const uint64_t steps = limit <= range.first ? 0 : (limit - range.first + range.step - 1) / range.step;
+  const ScanSteps scan_steps = [&](uint64_t begin, uint64_t end, TopK* into) {
+    BlockScan scan(table, queries, filter, deadline, into);
+    for (uint64_t step = begin; step < end; step++)
+      if (!scan.Add(static_cast<uint32_t>(range.first + step * range.step))) return false;
+    scan.Flush();
+    return true;
+  };
+  return steps < kParallelScanOrdinals ? scan_steps(0, steps, tops) : ScanSplit(steps, queries.count, tops, scan_steps);
+}
+
 bool ScanList(const VectorTable& table, Queries queries, const uint32_t* ordinals, size_t count, const OrdinalFilter& filter, const Deadline& deadline,
-              TopK* tops, const std::function<bool(uint32_t)>* skip) {
-  BlockScan scan(table, queries, filter, deadline, tops);
+              TopK* tops) {
   const uint32_t limit = table.OrdinalLimit();
-  for (size_t i = 0; i < count; i++) {
-    if (ordinals[i] >= limit || (skip != nullptr && (*skip)(ordinals[i]))) continue;
-    if (!scan.Add(ordinals[i])) return false;
-  }
-  scan.Flush();
-  return true;
+  const ScanSteps scan_steps = [&](uint64_t begin, uint64_t end, TopK* into) {
+    BlockScan scan(table, queries, filter, deadline, into);
+    for (uint64_t i = begin; i < end; i++)
+      if (ordinals[i] < limit && !scan.Add(ordinals[i])) return false;
+    scan.Flush();
+    return true;
+  };
+  // Who asks several queries at once is a builder of low priority: it stays on its thread.
+  return count < kParallelScanList || queries.count > 1 ? scan_steps(0, count, tops) : ScanSplit(count, queries.count, tops, scan_steps);
 }
 
 }  // namespace kindred

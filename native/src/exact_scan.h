@@ -1,8 +1,6 @@
 // Exact scans of the table: every vector of a range or of a list is looked at, for one query or several at once.
 #pragma once
 #include <cstdint>
-#include <functional>
-#include <vector>
 
 #include "deadline.h"
 #include "ordinal_filter.h"
@@ -24,11 +22,12 @@ struct OrdinalRange {
 
 // From so many ordinals on a scan is split over the cores that no other scan has taken.
 constexpr uint32_t kParallelScanOrdinals = 1u << 17;
+// The same of a list, whose rows lie apart and cost more each: a fresh list above its cap, a long allow-list.
+constexpr uint32_t kParallelScanList = 1u << 16;
 
 // All inside the caller's EpochGuard. `tops` has one for each query. False: the deadline passed before the end.
 bool ScanRange(const VectorTable& table, Queries queries, OrdinalRange range, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops);
-// `skip`, where given, says which ordinals the caller has already scored.
 bool ScanList(const VectorTable& table, Queries queries, const uint32_t* ordinals, size_t count, const OrdinalFilter& filter, const Deadline& deadline,
-              TopK* tops, const std::function<bool(uint32_t)>* skip = nullptr);
+              TopK* tops);
 
 }  // namespace kindred

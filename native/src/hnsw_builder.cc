@@ -147,7 +147,8 @@ class SinkWriter final : public faiss::IOWriter {
 
 }  // namespace
 
-std::unique_ptr<HnswGraph> BuildGraph(const FrozenRows& rows, const BuildParams& params, const std::atomic<bool>& cancelled) {
+std::unique_ptr<HnswGraph> BuildGraph(AlignedArray<float> owned, uint32_t count, uint32_t stride, const BuildParams& params, const std::atomic<bool>& cancelled) {
+  const FrozenRows rows{owned.data(), count, stride};
   // Faiss opens parallel regions of its own accord; on this thread they shall be of one.
   omp_set_num_threads(1);
   faiss::HNSW hnsw(static_cast<int>(params.m));
@@ -166,6 +167,7 @@ std::unique_ptr<HnswGraph> BuildGraph(const FrozenRows& rows, const BuildParams&
     distances.set_query(rows.Row(static_cast<uint32_t>(node)));
     hnsw.add_with_locks(distances, hnsw.levels[node] - 1, node, locks.get(), visited);
   }
+  owned = {};
   return FromFaiss(hnsw, params.m);
 }
 
@@ -205,9 +207,11 @@ std::unique_ptr<HnswGraph> ReadFaissIndex(const std::string& path, uint32_t dims
   } catch (const std::exception& error) {
     throw IndexError("SHARD_CORRUPT", std::string("the graph is not a Faiss index: ") + error.what());
   }
-  const auto* index = dynamic_cast<const faiss::IndexHNSWFlat*>(read.get());
+  auto* index = dynamic_cast<faiss::IndexHNSWFlat*>(read.get());
   if (index == nullptr || index->metric_type != faiss::METRIC_INNER_PRODUCT) throw IndexError("SHARD_CORRUPT", "the graph is another kind of Faiss index");
   if (index->d != static_cast<int>(dims) || index->ntotal != static_cast<int64_t>(nodes)) throw IndexError("SHARD_CORRUPT", "the graph has other dimensions");
+  // Its vectors are for others who open the file; freed before the graph is copied.
+  if (auto* flat = dynamic_cast<faiss::IndexFlat*>(index->storage)) decltype(flat->codes)().swap(flat->codes);
   uint32_t m = 0;
   CheckFaiss(index->hnsw, nodes, &m);
   return FromFaiss(index->hnsw, m);

@@ -25,8 +25,9 @@ struct FrozenRows {
 };
 
 // On the calling thread alone, without OpenMP: the same rows and parameters give the same graph.
-// Null when cancelled. `count` is 1 or more.
-std::unique_ptr<HnswGraph> BuildGraph(const FrozenRows& rows, const BuildParams& params, const std::atomic<bool>& cancelled);
+// Null when cancelled. `count` is 1 or more. The rows are freed before the graph takes its final form: the two at one time
+// would be the most memory that a swap needs.
+std::unique_ptr<HnswGraph> BuildGraph(AlignedArray<float> rows, uint32_t count, uint32_t stride, const BuildParams& params, const std::atomic<bool>& cancelled);
 
 // Rows go into the index's flat storage, `dims` of each. `write` takes the bytes in order.
 void WriteFaissIndex(const HnswGraph& graph, const FrozenRows& rows, uint32_t dims, const std::function<void(const void*, size_t)>& write);

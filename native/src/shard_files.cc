@@ -254,15 +254,17 @@ std::unique_ptr<FrozenShard> ReadShardFiles(const std::string& prefix, const std
   const WrittenFile* nodes = Find(expected, ".nodes");
   if (rows_file == nullptr) Corrupt(prefix, "the manifest names no file of rows");
   if ((graph == nullptr) != (nodes == nullptr)) Corrupt(prefix, "the manifest names a graph without its nodes, or nodes without their graph");
-  ReadRows(*shard, prefix + ".rows", *rows_file, rows);
-  if (graph == nullptr) return shard;
-  ReadNodes(*shard, prefix + ".nodes", *nodes, rows);
-  FileReader(prefix + ".graph").Check(*graph);
-  try {
-    shard->graph = ReadFaissIndex(prefix + ".graph", dims, static_cast<uint32_t>(shard->row_of_node.size()));
-  } catch (const IndexError& error) {
-    Corrupt(prefix + ".graph", error.what());
+  if (graph != nullptr) {
+    ReadNodes(*shard, prefix + ".nodes", *nodes, rows);
+    FileReader(prefix + ".graph").Check(*graph);
+    try {
+      shard->graph = ReadFaissIndex(prefix + ".graph", dims, static_cast<uint32_t>(shard->row_of_node.size()));
+    } catch (const IndexError& error) {
+      Corrupt(prefix + ".graph", error.what());
+    }
   }
+  // After the graph, whose file has as many vectors again: both at one time are not needed.
+  ReadRows(*shard, prefix + ".rows", *rows_file, rows);
   return shard;
 }
 

@@ -19,6 +19,12 @@ class TopK {
     k_ = k;
     heap_.clear();
   }
+  // As wide as this one, with nothing in it.
+  TopK Empty() const {
+    TopK empty;
+    empty.k_ = k_;
+    return empty;
+  }
   // After it, of at most `limit` offers none allocates. A copy has to reserve anew.
   void Reserve(size_t limit) { heap_.reserve(std::min<size_t>(k_, limit)); }
   // Whether something of this score may still enter; NaN never does.

@@ -60,7 +60,7 @@ std::shared_ptr<StagedGraph> VectorIndex::Stage(uint32_t shard, const BuildParam
   staged->graph_ = LayOutNodes(ordinals, rows, stride, options_.dims);
   const uint32_t nodes = static_cast<uint32_t>(staged->graph_->owner_of_node.size());
   if (options_.metric == Metric::kInnerProduct) EvenOutLengths(rows, nodes, stride);
-  staged->graph_->graph = BuildGraph({rows.data(), nodes, stride}, params, cancelled);
+  staged->graph_->graph = BuildGraph(std::move(rows), nodes, stride, params, cancelled);
   if (staged->graph_->graph == nullptr) return nullptr;
   staged->places_.reserve(ordinals.size());
   staged->graph_->ForEachOrdinal([&](uint32_t ordinal, uint32_t node) { staged->places_.push_back({ordinal, static_cast<int32_t>(node)}); });

@@ -1,4 +1,5 @@
-// Long work from JavaScript, each on a thread of its own at low priority: builds, verification, publishing, files.
+// Long work from JavaScript, each on a thread of its own: builds and verification at low priority, publishing and
+// loading at normal.
 #include "vector_index_objects.h"
 
 namespace kindred::binding {
@@ -49,7 +50,7 @@ Napi::Value IndexObject::Publish(const Napi::CallbackInfo& info) {
     const double least = NumberOf(info[1], "minRecall", 0, 1);
     return StateOf(info).jobs->Run(
         info.Env(), cancelled_, [index = Open(), staged = StagedOf(info), least] { index->Publish(*staged, least); },
-        [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
+        [](Napi::Env env) -> Napi::Value { return env.Undefined(); }, Priority::kNormal);
   });
 }
 
@@ -101,7 +102,7 @@ Napi::Value IndexObject::Load(const Napi::CallbackInfo& info) {
           loaded->ordinals = of_rows;
           index->Load(shard, *loaded);
         },
-        [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
+        [](Napi::Env env) -> Napi::Value { return env.Undefined(); }, Priority::kNormal);
   });
 }
 

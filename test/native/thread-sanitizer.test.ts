@@ -22,6 +22,7 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 it.each([
   ["the table alone: overwritten, removed, added to, its slots used again", "table_stress", [SECONDS], [/ 0 torn/, / 0 torn/]],
   ["what was reserved and must not allocate", "reserved_memory", [], [/^0 allocated by appends, 0 by threads of a scan/]],
+  ["scans split over cores", "split_scan", [SECONDS], [/^0 wrong/]],
   [
     "the whole index: overwrites, new users, removals, searches with deadlines, builds, swaps, files",
     "index_stress",

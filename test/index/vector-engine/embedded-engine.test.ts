@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { EmbeddedEngine, type EmbeddedEngineSettings } from "../../../index/vector-engine/embedded-engine.js";
 import type { Metric } from "../../../schemas/ports/read-model.js";
 import { GENERATION, Oracle, vectorEngineConformance } from "./conformance.js";
@@ -146,16 +146,6 @@ describe("a live table under a graph", () => {
     expect(await meanRecall(engine, oracle, queriesOf(town, 30))).toBeGreaterThanOrEqual(0.95);
   });
 
-  it.each([0.5, 0.1, 0.01, 0.001])("keeps recall@50 >= .95 where only a share of %f is allowed", async (share) => {
-    const town = listeners(32, 12);
-    const { engine, oracle, put } = walking(32, "cosine", { ef: 64 });
-    put(upTo(12_000), town.rows(12_000));
-    await swapAll(engine, 0.8);
-    const random = randomOf(3);
-    const allow = upTo(12_000).filter(() => random() < share);
-    expect(await meanRecall(engine, oracle, queriesOf(town, 20), allow)).toBeGreaterThanOrEqual(0.95);
-  });
-
   it("marks an answer that the deadline cut short, and only such a one", async () => {
     const town = listeners(64, 13);
     const { engine, put } = walking(64, "cosine");
@@ -194,6 +184,53 @@ describe("a live table under a graph", () => {
       sum += [...answer.ordinals].filter((ordinal) => truth.has(ordinal)).length / 50;
     }
     expect(sum / 20).toBeGreaterThanOrEqual(0.95);
+  });
+});
+
+describe("an allow-list", () => {
+  const town = listeners(32, 12);
+  const rows = 12_000;
+  const oracle = new Oracle(32, "cosine");
+  let engine: EmbeddedEngine;
+  beforeAll(async () => {
+    engine = EmbeddedEngine.create({ dims: 32, metric: "cosine", generation: GENERATION, scanRowsPerEf: 0, ef: 50 });
+    const vectors = town.rows(rows);
+    engine.upsert({ ordinals: upTo(rows), vectors });
+    oracle.upsert(upTo(rows), vectors);
+    await swapAll(engine, 0.8);
+  });
+  afterAll(() => engine.close());
+
+  // The widest lists are walked, the shorter ones scanned.
+  const shares = [0.95, 0.8, 0.5, 0.1, 0.01, 0.001];
+
+  it.each(shares)("keeps recall@50 >= .95 where a share of %f is allowed, at random", async (share) => {
+    const random = randomOf(3);
+    const allow = upTo(rows).filter(() => random() < share);
+    expect(await meanRecall(engine, oracle, queriesOf(town, 20), allow)).toBeGreaterThanOrEqual(0.95);
+  });
+
+  it.each(shares)("keeps recall@50 >= .95 where a share of %f is allowed, all of one corner", async (share) => {
+    const corner = oracle.search(town.listener(), Math.ceil(rows * share));
+    const allow = Uint32Array.from(corner, ({ ordinal }) => ordinal).sort();
+    expect(await meanRecall(engine, oracle, queriesOf(town, 20), allow)).toBeGreaterThanOrEqual(0.95);
+  });
+
+  it("so long that its scan is split over the cores gives the same as a scan of all, however often one is named", async () => {
+    const many = 150_000;
+    const wide = EmbeddedEngine.create({ dims: 4, metric: "inner-product", generation: GENERATION });
+    opened.push(wide);
+    // Lengths in steps: many have the same score.
+    wide.upsert({ ordinals: upTo(many), vectors: Float32Array.from({ length: many * 4 }, (_, i) => 1 + ((i * 7919) % 31)) });
+    const random = randomOf(4);
+    const allow = upTo(many).filter(() => random() < 0.6);
+    const twice = Uint32Array.from([...allow, ...allow.slice(0, 1000)]);
+    for (const k of [1, 50, 5000]) {
+      const options = { k, ef: 10_000 };
+      const query = Float32Array.of(1, 0.5, 0.25, k);
+      expect(await wide.search(query, { ...options, allow: twice })).toEqual(await wide.searchExact(query, { ...options, allow }));
+    }
+    expect(await wide.search(Float32Array.of(1, 1, 1, 1), { k: 5, ef: 10_000, allow, deadlineMs: 1e-6 })).toMatchObject({ degraded: true });
   });
 });
 
