@@ -1,6 +1,7 @@
 // Compiles native/src/*.cc to build/native/kindred.node; plain Node, no dependencies but the headers of
 // node-addon-api and node-api-headers. Object files are kept by a hash of what they were made from, so that a
-// second run does nothing. `--stress-tsan` builds the programs of native/test under the thread sanitizer instead.
+// second run does nothing. `--stress-tsan [NAME]` builds the programs (or one) of native/test under the thread sanitizer
+// instead, `--bench [NAME]` those of native/bench.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -148,28 +149,51 @@ const STRESS = {
     "vector_index_search",
     "vector_index_build",
   ],
+  read_model_stress: [
+    "read_model",
+    "read_model_recall",
+    "read_model_file",
+    "read_model_stream",
+    "crc32c",
+    "id_table",
+    "bands",
+    "bands_search",
+    "fold_filter",
+    "co_occurrence",
+  ],
 };
 
-async function buildStress() {
-  const flags = [...COMMON.filter((flag) => flag !== "-O3"), "-O1", "-fsanitize=thread"];
+/** What is measured without Node. */
+const BENCH = { bands_bench: ["bands", "bands_search", "fold_filter"] };
+
+/** @param parts by program: the sources it needs beside its own, native/FOLDER/NAME.cc */
+async function buildPrograms(parts, folder, flags, linkFlags) {
   const salt = `${compiler} ${await version()}`;
   const work = [];
   const programs = [];
-  for (const [name, parts] of Object.entries(STRESS)) {
-    const files = [...parts.map((part) => join(source, `${part}.cc`)), join(root, "native", "test", `${name}.cc`)];
+  const wanted = process.argv.slice(3);
+  for (const [name, sources] of Object.entries(parts)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    const files = [...sources.map((part) => join(source, `${part}.cc`)), join(root, "native", folder, `${name}.cc`)];
     programs.push({ name, objects: await Promise.all(files.map((file) => objectOf(file, flags, salt, work))) });
   }
   await inTurns(work);
   for (const { name, objects } of programs) {
     const aside = join(out, `${name}.${process.pid}`);
-    await compile(["-fsanitize=thread", "-pthread", ...objects, "-o", aside, ...LIBRARIES]);
+    await compile([...linkFlags, "-pthread", ...objects, "-o", aside, ...LIBRARIES]);
     renameSync(aside, join(out, name));
   }
 }
 
+const buildStress = () =>
+  buildPrograms(STRESS, "test", [...COMMON.filter((flag) => flag !== "-O3"), "-O1", "-fsanitize=thread"], ["-fsanitize=thread"]);
+const buildBench = () => buildPrograms(BENCH, "bench", COMMON, []);
+
 try {
   mkdirSync(objects, { recursive: true });
-  await (process.argv.includes("--stress-tsan") ? buildStress() : buildAddon());
+  if (process.argv[2] === "--stress-tsan") await buildStress();
+  else if (process.argv[2] === "--bench") await buildBench();
+  else await buildAddon();
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

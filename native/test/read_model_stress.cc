@@ -1,6 +1,5 @@
 // Threads that read everything while one writes, grows and erases, for ThreadSanitizer:
-//   g++ -std=c++17 -O1 -g -fsanitize=thread -pthread -Inative/src native/test/read_model_stress.cc \
-//     native/src/{read_model,read_model_recall,read_model_file,read_model_stream,id_table,bands,co_occurrence}.cc -lsodium
+//   node native/build.mjs --stress-tsan read_model_stress && build/native/read_model_stress DIRECTORY [BATCHES]
 // Prints one line; exit code 1 where a reader saw a row that was never published.
 #include <atomic>
 #include <cstdio>
