@@ -2,7 +2,7 @@
  * The fingerprint bands over real people, made many (bench/harness/bootstrap-codes.ts says how): what a query costs where
  * buckets are hot, what the cap cuts, and which share of the pairs is still found.
  *
- *   npm run -s bench -- bands-real --lastfm DIR --gowalla FILE [--codes 10000000] [--gowalla-codes 1000000]
+ *   npm run -s bench -- bands-real --lastfm DIR --gowalla FILE [--drawn 1000000] [--copies 10]
  */
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,13 +18,13 @@ const { values: flags } = parseArgs({
   options: {
     lastfm: { type: "string" },
     gowalla: { type: "string" },
-    codes: { type: "string", default: "10000000" },
-    "gowalla-codes": { type: "string", default: "1000000" },
+    drawn: { type: "string", default: "1000000" },
+    copies: { type: "string", default: "10" },
     queries: { type: "string", default: "1000" },
   },
 });
 if (flags.lastfm === undefined || flags.gowalla === undefined)
-  throw new Error("usage: npm run -s bench -- bands-real --lastfm DIR --gowalla FILE [--codes N]");
+  throw new Error("usage: npm run -s bench -- bands-real --lastfm DIR --gowalla FILE [--drawn N] [--copies N]");
 
 const results = new Results("bands-real", "Fingerprint bands over real people made many; queries from the users themselves, one thread.", [
   "people",
@@ -45,13 +45,15 @@ const results = new Results("bands-real", "Fingerprint bands over real people ma
 ]);
 const directory = await temporaryDirectory("bench-bands");
 
-async function measure(name: string, users: RealUsers, count: number, caps: readonly number[]): Promise<void> {
+async function measure(name: string, users: RealUsers, copies: number, caps: readonly number[]): Promise<void> {
+  const drawn = Number(flags.drawn);
+  const count = drawn * copies;
   const bootstrap = new Bootstrap(users);
   results.note(
-    `${name}: ${users.rows.length} real users; ${round(100 * bootstrap.fidelity(), 2)} % of them get their own fingerprint when their history is not drawn anew`,
+    `${name}: ${users.rows.length} real users; ${round(100 * bootstrap.fidelity(), 2)} % of them get their own fingerprint when their history is not drawn anew; ${drawn.toLocaleString("en-US")} were drawn, each there ${copies} times`,
   );
   const codes = join(directory.path, "codes.bin");
-  await writeFile(codes, bootstrap.codes(count, 1));
+  await writeFile(codes, bootstrap.codes(drawn, 1));
   let all = 0;
   for (const cap of [UNCAPPED, ...caps]) {
     const queries = Number(flags.queries);
@@ -80,8 +82,8 @@ async function measure(name: string, users: RealUsers, count: number, caps: read
 }
 
 try {
-  await measure("Last.fm, top 5 tags", await lastfmUsers(flags.lastfm), Number(flags.codes), [65_536, 16_384, 4_096]);
-  await measure("Gowalla, items", await splitUsers(flags.gowalla), Number(flags["gowalla-codes"]), [65_536]);
+  await measure("Last.fm, top 5 tags", await lastfmUsers(flags.lastfm), Number(flags.copies), [65_536, 16_384, 4_096]);
+  await measure("Gowalla, items", await splitUsers(flags.gowalla), 1, [65_536]);
   await results.write();
 } finally {
   await directory.remove();

@@ -149,6 +149,7 @@ const STRESS = {
     "vector_index_search",
     "vector_index_build",
   ],
+  bands_stress: ["bands", "bands_search", "fold_filter"],
   read_model_stress: [
     "read_model",
     "read_model_recall",

@@ -1,11 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import type { Catalogue } from "../../schemas/catalogue.js";
 import type { ItemId } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import type { LogRecord } from "../../schemas/log-record.js";
 import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
 import type { PublishedRow } from "../../schemas/ports/read-model.js";
+import { labelsOf } from "../../state/keyword-table.js";
 import { activate, catalogueOf, event, positioned, TestPartition } from "../../test/state/fold-fixture.js";
 
 /** All at one time: split files have none, and Last.fm's are sums. */
@@ -37,8 +39,9 @@ export async function lastfmUsers(directory: string, store?: KeyValueStore): Pro
   const plays = ((await cells("user_artists.dat.gz")) as [string, string, string][]).map(([user, artist, value]) =>
     event(user, artist, DAY, { action: "play", value: Number(value) }),
   );
-  const rows = await fold(plays, items, store);
-  return { rows, keywordsOf: (item) => [...(tags.get(item) ?? [])], kind: "tags", top: 5 };
+  const catalogue = catalogueOf(1, {}, items);
+  const rows = await fold(plays, catalogue, store);
+  return { rows, keywordsOf: (item) => labelsOf("tags", item, catalogue.items.get(item)), kind: "tags", top: 5 };
 }
 
 /** A split file, `user item item ...` a line: keywords are all items of the profile. */
@@ -47,11 +50,11 @@ export async function splitUsers(file: string): Promise<RealUsers> {
     const [user, ...items] = line.trim().split(" ");
     return items.map((item) => event(user as string, item, DAY, { action: "click" }));
   });
-  return { rows: await fold(visits, []), keywordsOf: (item) => [item], kind: "items", top: 0 };
+  return { rows: await fold(visits, catalogueOf(1)), keywordsOf: (item) => [item], kind: "items", top: 0 };
 }
 
-async function fold(records: readonly LogRecord[], items: readonly ItemInfo[], store?: KeyValueStore): Promise<PublishedRow[]> {
-  const partition = await TestPartition.open([catalogueOf(1, {}, items)], { ...(store && { store }) });
+async function fold(records: readonly LogRecord[], catalogue: Catalogue, store?: KeyValueStore): Promise<PublishedRow[]> {
+  const partition = await TestPartition.open([catalogue], { ...(store && { store }) });
   await partition.run(positioned([activate(1), ...records]), 4_096);
   const rows: PublishedRow[] = [];
   for await (const batch of partition.state.scanRows(4_096)) rows.push(...batch.rows);
