@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { NativeReadModel } from "../../index/read-model/native-read-model.js";
+import type { ReadModelLimits } from "../../index/read-model/read-model-limits.js";
 import type { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
 import { hasShards, type OpenSettings, openShards, saveShards } from "../../index/vector-engine/shard-files.js";
 import type { GenerationRef } from "../../schemas/catalogue.js";
@@ -29,6 +30,7 @@ export class IndexFiles {
     private readonly root: string,
     { generation, kind, dims, seed }: GenerationRef,
     private readonly partition: Partition,
+    private readonly limits: Partial<ReadModelLimits>,
   ) {
     this.directory = join(root, `${generation}-${kind}-${dims}-${seed}`);
   }
@@ -36,7 +38,7 @@ export class IndexFiles {
   /** @returns undefined where nothing was saved. @throws KindredError SHARD_CORRUPT, DIRECTORY_NEWER, STORAGE_FAILED */
   async open(settings: Omit<OpenSettings, "ordinalsOf">): Promise<SavedIndex | undefined> {
     if (!hasShards(this.directory)) return undefined;
-    const model = await NativeReadModel.open(this.directory);
+    const model = await NativeReadModel.open(this.directory, this.limits);
     if (!model) return undefined;
     try {
       const ordinalsOf = (ids: readonly string[]): Uint32Array =>
