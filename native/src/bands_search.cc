@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "bands.h"
+#include "co_occurrence.h"
 #include "fold_filter.h"
 
 namespace kindred::read_model {
@@ -13,6 +14,17 @@ namespace kindred::read_model {
 #else
 #define KINDRED_POPCNT
 #endif
+
+namespace {
+
+// Slots of a table that need not grow for so many.
+uint32_t TableFor(size_t count) {
+  uint32_t slots = 256;
+  while (slots < count * 2 + 2) slots *= 2;
+  return slots;
+}
+
+}  // namespace
 
 uint64_t Bands::Entries(uint64_t fingerprint) const {
   uint64_t entries = 0;
@@ -108,9 +120,9 @@ Bands::Search Bands::Near(uint64_t fingerprint, uint32_t self, int distance, uin
   look.Finish();
   // Someone who moved meanwhile, or who is near in a band that was cut, may have been found twice.
   if (search.found.size() > 1 && (search.truncated || version_.load(std::memory_order_acquire) != version)) {
-    auto& found = search.found;
-    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.ordinal < b.ordinal; });
-    found.erase(std::unique(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.ordinal == b.ordinal; }), found.end());
+    ItemTable<uint8_t> seen(TableFor(search.found.size()));
+    const auto again = [&seen](const NearFingerprint& near) { return seen[near.ordinal]++ != 0; };
+    search.found.erase(std::remove_if(search.found.begin(), search.found.end(), again), search.found.end());
   }
   return search;
 }
