@@ -1,5 +1,5 @@
 // The fingerprint bands alone, at numbers whose users' ids no machine like this would hold: bench/bands.ts runs it.
-//   bands N CAP QUERIES UPDATES [CODES]
+//   bands_bench N CAP QUERIES UPDATES [CODES]
 // CODES is a file of 64-bit fingerprints, little endian; without it they are uniform. Queries come from the users themselves.
 // Prints one JSON object. CPU seconds are the thread's own, as the machine is shared.
 #include <ctime>
@@ -85,14 +85,43 @@ void PrintQueries(const char* name, EpochDomain& epochs, const Bands& bands, uin
   }
   double sum = 0;
   for (const double c : candidates) sum += c;
-  std::printf(", \"%s\": {\"distance\": %d, \"microsAQuery\": %.3f, \"microsMedian\": %.3f, \"microsP99\": %.3f, \"candidates\": %.1f, \"candidatesMedian\": %.0f, \"candidatesP99\": %.0f, \"found\": %llu, \"truncated\": %.5f}",
-              name, distance, cpu * 1e6 / queries, Quantile(micros, 0.5), Quantile(micros, 0.99), sum / queries, Quantile(candidates, 0.5), Quantile(candidates, 0.99),
-              static_cast<unsigned long long>(found), static_cast<double>(truncated) / queries);
+  std::printf(", \"%s\": {\"distance\": %d, \"microsAQuery\": %.3f, \"microsMedian\": %.3f, \"microsP99\": %.3f", name, distance, cpu * 1e6 / queries, Quantile(micros, 0.5), Quantile(micros, 0.99));
+  std::printf(", \"candidates\": %.1f, \"candidatesMedian\": %.0f, \"candidatesP99\": %.0f", sum / queries, Quantile(candidates, 0.5), Quantile(candidates, 0.99));
+  std::printf(", \"found\": %llu, \"truncated\": %.5f}", static_cast<unsigned long long>(found), static_cast<double>(truncated) / queries);
 }
 
 // The first users take the fingerprints of others, so that nearly always all four blocks move: the dearest update.
 void Update(Bands& bands, const Population& population, uint32_t users, uint32_t updates) {
   for (uint32_t u = 0; u < updates; u++) bands.Set(static_cast<uint32_t>(SplitMix(u) % users), population.At(SplitMix(uint64_t{u} << 32) % (uint64_t{users} * 2)));
+}
+
+// While another thread searches.
+void PrintUpdates(EpochDomain& epochs, Bands& bands, const Population& population, uint32_t users, uint32_t updates) {
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> searched{0};
+  std::thread reader([&] {
+    for (uint64_t q = 0; !stop; q++) {
+      const kindred::EpochGuard guard(epochs);
+      uint64_t fingerprint = 0;
+      const auto user = static_cast<uint32_t>(SplitMix(q) % users);
+      if (bands.Get(user, &fingerprint)) bands.Near(fingerprint, user, 3, users);
+      searched++;
+    }
+  });
+  const double cpu = CpuSeconds();
+  const double from = WallSeconds();
+  Update(bands, population, users, updates);
+  const double updating = CpuSeconds() - cpu;
+  const double took = WallSeconds() - from;
+  const auto searches = static_cast<double>(searched.load());
+  stop = true;
+  reader.join();
+  epochs.Collect();
+  std::printf(", \"updates\": {\"microsAnUpdate\": %.3f, \"perSecond\": %.0f, \"searchesASecondMeanwhile\": %.0f", updating * 1e6 / updates, updates / took, searches / took);
+}
+
+void PrintMemory(const MemoryMeter& meter, double fixed, double resident, uint32_t users) {
+  std::printf(", \"bytesACode\": %.2f, \"residentACode\": %.2f", (meter.bytes() - fixed) / users, (ResidentBytes() - resident) / users);
 }
 
 }  // namespace
@@ -107,7 +136,7 @@ int main(int argc, char** argv) {
   EpochDomain epochs;
   MemoryMeter meter;
   Bands bands(epochs, meter, cap);
-  const double empty = ResidentBytes();
+  const double resident = ResidentBytes();
   const double fixed = meter.bytes();
   const double wall = WallSeconds();
   const double cpu = CpuSeconds();
@@ -116,34 +145,15 @@ int main(int argc, char** argv) {
     bands.Set(user, population.At(user));
   }
   epochs.Collect();
-  std::printf("{\"users\": %u, \"cap\": %u, \"buildCpuSeconds\": %.2f, \"buildSeconds\": %.2f, \"fixedBytes\": %.0f, \"bytesACode\": %.2f, \"residentACode\": %.2f", users, cap, CpuSeconds() - cpu,
-              WallSeconds() - wall, fixed, (meter.bytes() - fixed) / users, (ResidentBytes() - empty) / users);
+  std::printf("{\"users\": %u, \"cap\": %u, \"buildCpuSeconds\": %.2f, \"buildSeconds\": %.2f, \"fixedBytes\": %.0f", users, cap, CpuSeconds() - cpu, WallSeconds() - wall, fixed);
+  PrintMemory(meter, fixed, resident, users);
   PrintQueries("warmUp", epochs, bands, users, 3, queries / 10 + 1, 1);
   PrintQueries("below3", epochs, bands, users, 2, queries, 7);
   PrintQueries("to3", epochs, bands, users, 3, queries, 7);
   if (updates > 0) {
-    std::atomic<bool> stop{false};
-    std::atomic<uint64_t> searched{0};
-    std::thread reader([&] {
-      for (uint64_t q = 0; !stop; q++) {
-        const kindred::EpochGuard guard(epochs);
-        uint64_t fingerprint = 0;
-        const auto user = static_cast<uint32_t>(SplitMix(q) % users);
-        if (bands.Get(user, &fingerprint)) bands.Near(fingerprint, user, 3, users);
-        searched++;
-      }
-    });
-    const double updating = CpuSeconds();
-    const double from = WallSeconds();
-    Update(bands, population, users, updates);
-    const double updated = CpuSeconds() - updating;
-    const double took = WallSeconds() - from;
-    const auto searches = static_cast<double>(searched.load());
-    stop = true;
-    reader.join();
-    epochs.Collect();
-    std::printf(", \"updates\": {\"microsAnUpdate\": %.3f, \"perSecond\": %.0f, \"searchesASecondMeanwhile\": %.0f, \"bytesACode\": %.2f, \"residentACode\": %.2f}", updated * 1e6 / updates, updates / took,
-                searches / took, (meter.bytes() - fixed) / users, (ResidentBytes() - empty) / users);
+    PrintUpdates(epochs, bands, population, users, updates);
+    PrintMemory(meter, fixed, resident, users);
+    std::printf("}");
     PrintQueries("afterUpdates", epochs, bands, users, 3, queries, 7);
   }
   const Bands::Stats stats = bands.stats();
