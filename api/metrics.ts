@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { IndexShardRows, UpdaterMetrics } from "../schemas/ports/admin.js";
+import type { FingerprintBandCounts, IndexShardRows, UpdaterMetrics } from "../schemas/ports/admin.js";
 import { EVENT_TO_RECALL_BUCKETS_SECONDS, INDEX_SWAP_BUCKETS_SECONDS } from "../schemas/ports/admin.js";
 import { SnapshotHistogram } from "./snapshot-histogram.js";
 
@@ -58,6 +58,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     registry,
   );
   const recallAtK = new Gauge({ name: "kindred_index_recall_at_k", help: "Live answers against an exact scan, 0..1", registers });
+  const bands = bandGauges(registers);
   const deadLetters = new Counter({
     name: "kindred_dead_letters_total",
     help: "Records that could not be folded",
@@ -81,6 +82,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       swapDuration.set(snapshot.indexSwapDuration);
       lag.set(snapshot.sourceLagEvents);
       rows.set(snapshot.stateRows);
+      if (snapshot.bands) bands.set(snapshot.bands);
       if (snapshot.indexRecallAtK !== undefined) recallAtK.set(snapshot.indexRecallAtK);
     },
     setIndexRows(shards) {
@@ -88,6 +90,21 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       for (const { shard, rows: n } of shards) indexRows.set({ shard }, n);
     },
     expose: () => registry.metrics(),
+  };
+}
+
+/** How the fingerprints are spread: what a search to Hamming distance 3 costs, and whether the cap cuts it. */
+function bandGauges(registers: Registry[]): { set(counts: FingerprintBandCounts): void } {
+  const gauge = (name: string, help: string) => new Gauge({ name: `kindred_index_band_${name}`, help, registers });
+  const largest = gauge("largest_bucket", "Users of the largest fingerprint bucket");
+  const overCap = gauge("buckets_over_cap", "Fingerprint buckets with more users than a search compares");
+  const stale = gauge("stale_entries", "Entries of users who left their fingerprint bucket, until it is compacted");
+  return {
+    set({ largestBucket, bucketsOverCap, staleEntries }) {
+      largest.set(largestBucket);
+      overCap.set(bucketsOverCap);
+      stale.set(staleEntries);
+    },
   };
 }
 

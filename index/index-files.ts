@@ -4,6 +4,7 @@ import type { GenerationRef } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
 import type { Offset, Partition, UserId } from "../schemas/ids.js";
 import { NativeReadModel } from "./read-model/native-read-model.js";
+import type { ReadModelLimits } from "./read-model/read-model-limits.js";
 import type { EmbeddedEngine } from "./vector-engine/embedded-engine.js";
 import { hasShards, type OpenSettings, openShards, saveShards } from "./vector-engine/shard-files.js";
 
@@ -29,6 +30,7 @@ export class IndexFiles {
     private readonly root: string,
     { generation, kind, dims, seed }: GenerationRef,
     private readonly partition: Partition,
+    private readonly limits: Partial<ReadModelLimits> = {},
   ) {
     this.directory = join(root, `${generation}-${kind}-${dims}-${seed}`);
   }
@@ -36,7 +38,7 @@ export class IndexFiles {
   /** @returns undefined where nothing was saved. @throws KindredError SHARD_CORRUPT, DIRECTORY_NEWER, STORAGE_FAILED */
   async open(settings: Omit<OpenSettings, "ordinalsOf">): Promise<SavedIndex | undefined> {
     if (!hasShards(this.directory)) return undefined;
-    const model = await NativeReadModel.open(this.directory);
+    const model = await NativeReadModel.open(this.directory, this.limits);
     if (!model) return undefined;
     try {
       const ordinalsOf = (ids: readonly string[]): Uint32Array =>

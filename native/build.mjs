@@ -148,11 +148,21 @@ const INDEX = [
   "node_layout",
 ];
 
-const READ_MODEL = ["read_model", "read_model_recall", "read_model_file", "read_model_stream", "id_table", "bands", "co_occurrence"];
+const BANDS = ["bands", "bands_search", "fold_filter"];
+const READ_MODEL = [
+  "read_model",
+  "read_model_recall",
+  "read_model_file",
+  "read_model_stream",
+  "crc32c",
+  "id_table",
+  ...BANDS,
+  "co_occurrence",
+];
 
 /** Programs without Node, by the flag that asks for them; `parts`: the sources of each beside its own. */
 const PROGRAMS = {
-  /** What threads share: the table alone, the whole index, and the read model. */
+  /** What threads share: the table alone, the whole index, the bands, and the read model. */
   "--stress-tsan": {
     folder: "test",
     sanitizer: "thread",
@@ -161,13 +171,14 @@ const PROGRAMS = {
       reserved_memory: ["kernels", "vector_table", "exact_scan"],
       split_scan: ["kernels", "vector_table", "exact_scan"],
       index_stress: INDEX,
+      bands_stress: BANDS,
       read_model_stress: READ_MODEL,
     },
   },
   /** What happens where memory is refused. */
   "--stress-asan": { folder: "test", sanitizer: "address", parts: { refused_memory: [...INDEX, "shard_files", "crc32c"] } },
   /** What is measured. */
-  "--bench": { folder: "bench", parts: { search_cost: [...INDEX, "shard_files", "crc32c"] } },
+  "--bench": { folder: "bench", parts: { search_cost: [...INDEX, "shard_files", "crc32c"], bands_bench: BANDS } },
 };
 
 /** A compiler without the sanitizer's library fails at the link, in words of the linker. */

@@ -104,6 +104,12 @@ const fingerprint = Type.Object(
       },
       closed,
     ),
+    bucketCap: integer(
+      65_536,
+      1,
+      2 ** 31 - 1,
+      "Most users with one 16-bit block in common that a search compares, those who came last; an answer that lacks others is degraded.",
+    ),
   },
   closed,
 );

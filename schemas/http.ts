@@ -141,7 +141,7 @@ export const RecallAnswer = Type.Object(
     variant: Type.String(),
     generation: Type.Integer(),
     rung: Type.String({ description: "Step of the cold-start ladder that answered: vector, fingerprint, session, co-occurrence, popular" }),
-    degraded: Type.Boolean({ description: "Cut short by a deadline" }),
+    degraded: Type.Boolean({ description: "Cut short by a deadline, or a hot fingerprint bucket was cut at its cap: more may be near" }),
     fresh: Type.Boolean({ description: "False when `after` was not reached within `waitMs`" }),
     asOf: AsOf,
     tookMs: Type.Number(),

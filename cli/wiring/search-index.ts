@@ -9,7 +9,7 @@ import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { ItemId, Offset } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
-import type { IndexShardRows } from "../../schemas/ports/admin.js";
+import type { FingerprintBandCounts, IndexShardRows } from "../../schemas/ports/admin.js";
 import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
 import type { PartitionState } from "../../state/partition-state.js";
 import type { PublishedRows } from "../../state/publish-rows.js";
@@ -63,7 +63,8 @@ export class SearchIndex implements RowPublisher {
    */
   static async open(options: SearchIndexOptions): Promise<SearchIndex> {
     const { config, ref, state, log } = options;
-    const files = new IndexFiles(join(config.dataDir, "index"), ref, state.partition);
+    const limits = { bucketCap: config.fingerprint.bucketCap };
+    const files = new IndexFiles(join(config.dataDir, "index"), ref, state.partition, limits);
     const { ef, driftCosine, shards } = config.index;
     const saved = await openSaved(files, { ef, driftCosine }, options);
     const fits =
@@ -75,7 +76,7 @@ export class SearchIndex implements RowPublisher {
     }
     await saved?.engine.close();
     saved?.model.close();
-    const model = NativeReadModel.create();
+    const model = NativeReadModel.create(limits);
     const empty = EmbeddedEngine.create({ dims: ref.dims, metric: "cosine", generation: ref.generation, ef, shards, driftCosine });
     const index = new SearchIndex(model, empty, files, options, 0 as Offset);
     index.stale = existsSync(join(config.dataDir, "index"));
@@ -116,6 +117,12 @@ export class SearchIndex implements RowPublisher {
       .stats()
       .shards.map(({ rows }, shard) => ({ shard: `user-vectors-${this.engine.generation}-${shard}`, rows }));
     return [{ shard: "users", rows: users }, { shard: "fingerprints", rows: fingerprints }, ...vectors];
+  }
+
+  /** How the fingerprints are spread over their buckets, for metrics. */
+  bands(): FingerprintBandCounts {
+    const { largestBucket, bucketsOverCap, staleBandEntries } = this.model.stats();
+    return { largestBucket, bucketsOverCap, staleEntries: staleBandEntries };
   }
 
   /** Whether the files may hold users who are erased: they are to be replaced soon. */

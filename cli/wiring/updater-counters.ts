@@ -1,5 +1,10 @@
 import type { ErrorCode } from "../../schemas/errors.js";
-import { EVENT_TO_RECALL_BUCKETS_SECONDS, INDEX_SWAP_BUCKETS_SECONDS, type UpdaterMetrics } from "../../schemas/ports/admin.js";
+import {
+  EVENT_TO_RECALL_BUCKETS_SECONDS,
+  type FingerprintBandCounts,
+  INDEX_SWAP_BUCKETS_SECONDS,
+  type UpdaterMetrics,
+} from "../../schemas/ports/admin.js";
 import type { AppliedBatch } from "../../streams/operators/batches.js";
 
 /** Counts of one histogram; a value goes into the first bucket whose bound it does not exceed. */
@@ -51,8 +56,9 @@ export class UpdaterCounters {
     readonly sourceLagEvents: number;
     readonly stateRows: number;
     readonly indexRecallAtK?: number | undefined;
+    readonly bands?: FingerprintBandCounts | undefined;
   }): UpdaterMetrics {
-    const { sourceLagEvents, stateRows, indexRecallAtK } = gauges;
+    const { sourceLagEvents, stateRows, indexRecallAtK, bands } = gauges;
     return {
       events: [...this.outcomes].map(([outcome, count]) => ({ source: "journal", outcome, count })),
       eventToRecall: this.eventToRecall.snapshot(),
@@ -62,6 +68,7 @@ export class UpdaterCounters {
       sourceLagEvents,
       stateRows,
       ...(indexRecallAtK !== undefined && { indexRecallAtK }),
+      ...(bands && { bands }),
     };
   }
 }

@@ -1,6 +1,7 @@
 // Entry of the updater's thread: everything that changes state runs here, away from the thread that answers.
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import type { Config } from "../../schemas/config.js";
+import { HotBuckets } from "./hot-buckets.js";
 import { makeLogger } from "./offline.js";
 import { toSentError } from "./port-calls.js";
 import { Updater } from "./updater.js";
@@ -51,7 +52,12 @@ async function main(config: Config): Promise<void> {
     readModel: model.handle,
     engine: { handle: engine.handle, generation: engine.generation, dims: engine.dims, metric: engine.metric },
   });
-  ticking = setInterval(() => tell({ kind: "metrics", snapshot: updater.metrics(), shards: index.shards() }), METRICS_EVERY_MS);
+  const hotBuckets = new HotBuckets(config.fingerprint.bucketCap, log);
+  ticking = setInterval(() => {
+    const snapshot = updater.metrics();
+    if (snapshot.bands) hotBuckets.look(snapshot.bands);
+    tell({ kind: "metrics", snapshot, shards: index.shards() });
+  }, METRICS_EVERY_MS);
 }
 
 main(workerData as Config).catch(failed);

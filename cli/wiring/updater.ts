@@ -159,6 +159,7 @@ export class Updater implements UpdaterPorts {
       sourceLagEvents: journal.lag,
       stateRows: state.summary().rows,
       indexRecallAtK: this.searchIndex?.stats().liveRecall,
+      bands: this.searchIndex?.bands(),
     });
   }
 

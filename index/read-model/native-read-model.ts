@@ -45,7 +45,7 @@ async function codedAsync<T>(call: () => T | Promise<T>): Promise<T> {
 /**
  * The read model in the addon's memory. One thread creates it and writes; others attach by its handle and read while
  * it is written, never waiting. Answers as MemoryReadModel does, which says what each is, except that
- * `nearFingerprints` to distance 3 looks at `bucketCap` entries of a bucket at most (`truncated`).
+ * `nearFingerprints` to distance 3 compares the newest `bucketCap` users of a bucket at most (`truncated`).
  * @throws KindredError INVALID_ARGUMENT from every method, for arguments out of range and once it is closed
  */
 export class NativeReadModel implements ReadModelWriter, ReadModelReader {

@@ -10,7 +10,7 @@ export interface ReadModelLimits {
   readonly listenersPerSeed: number;
   /** Newest publications remembered for `recentUsers`, 1..16,777,216. */
   readonly recentPublications: number;
-  /** Most entries of one fingerprint bucket that a query looks at, 1..2^31-1. */
+  /** Users of one fingerprint bucket that a query compares at most, those who came into it last, 1..2^31-1. */
   readonly bucketCap: number;
 }
 

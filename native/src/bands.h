@@ -4,7 +4,7 @@
 #pragma once
 #include <vector>
 
-#include "read_model_memory.h"
+#include "band_bucket.h"
 
 namespace kindred::read_model {
 
@@ -22,7 +22,7 @@ class Bands {
   struct Stats {
     uint32_t fingerprints;
     uint32_t stale_entries;
-    uint32_t largest_bucket;
+    uint32_t largest_bucket;  // users
     uint32_t buckets_over_cap;
   };
 
@@ -49,33 +49,37 @@ class Bands {
   Stats stats() const;
 
  private:
-  static constexpr uint32_t kEmpty = UINT32_MAX;
   static constexpr uint32_t kBuckets = 1u << 16;
 
-  // Entries are appended; one that left is overwritten with kEmpty, and the bucket rewritten once most are.
-  struct Bucket : Block {
-    uint32_t capacity;
-    uint32_t empty;  // the writer's
-    std::atomic<uint32_t> size;
-    std::atomic<uint32_t> entries[1];
-  };
-  // Where a user's entries are: the writer's alone.
+  // Where a user's entries are in large buckets, the writer's alone: the place modulo 2^16, the rest is tried.
   struct Places {
-    uint32_t at[kBands];
+    uint16_t at[kBands];
   };
+  struct Candidate {
+    uint32_t ordinal;
+    int band;
+  };
+  class Look;
 
-  std::atomic<Bucket*>& BucketOf(int band, uint64_t fingerprint) const { return buckets_[band * kBuckets + BlockOf(band, fingerprint)]; }
   static uint32_t BlockOf(int band, uint64_t fingerprint) { return static_cast<uint32_t>(fingerprint >> (16 * band)) & 0xffff; }
+  static uint32_t NumberOf(int band, uint64_t fingerprint) { return static_cast<uint32_t>(band) * kBuckets + BlockOf(band, fingerprint); }
+  void FetchForSet(const uint64_t* old, uint64_t fingerprint) const;
   void Append(int band, uint64_t fingerprint, uint32_t ordinal);
   void Drop(int band, uint64_t fingerprint, uint32_t place);
-  void Rewrite(int band, std::atomic<Bucket*>& slot, uint32_t capacity);
-  void LookInto(const Bucket& bucket, int band, uint64_t fingerprint, uint32_t self, int distance, Search& search) const;
+  void Rewrite(int band, uint32_t number, uint32_t capacity);
+  void Replace(uint32_t number, BandBucket* fresh);
+  void Count(uint32_t number, const BandBucket* bucket) { counts_[number].store(bucket == nullptr ? 0 : bucket->users(), std::memory_order_relaxed); }
+  uint32_t EmptyAllowed(uint32_t entries) const;
+  void Remember(int band, uint32_t ordinal, uint32_t place);
+  uint32_t PlaceOf(int band, uint64_t fingerprint, uint32_t ordinal) const;
   void LookAtAll(uint64_t fingerprint, uint32_t self, int distance, uint32_t users, Search& search) const;
 
   EpochDomain& epochs_;
   MemoryMeter& meter_;
   const uint32_t bucket_cap_;
-  std::unique_ptr<std::atomic<Bucket*>[]> buckets_;
+  std::unique_ptr<std::atomic<BandBucket*>[]> buckets_;
+  // Users of each bucket once more, close together, so that metering does not go through all buckets.
+  std::unique_ptr<std::atomic<uint32_t>[]> counts_;
   Chunks<std::atomic<uint64_t>> fingerprints_;
   Chunks<std::atomic<uint8_t>> known_;
   Chunks<Places> places_;

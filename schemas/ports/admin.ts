@@ -93,6 +93,16 @@ export interface HistogramCounts {
   readonly sum: number;
 }
 
+/** Gauges of the fingerprint bands. */
+export interface FingerprintBandCounts {
+  /** Users of the largest bucket. */
+  readonly largestBucket: number;
+  /** Buckets with more users than a search compares. */
+  readonly bucketsOverCap: number;
+  /** Entries of users who left their bucket, until it is compacted. */
+  readonly staleEntries: number;
+}
+
 /** What the updater's thread counted since it started: all numbers only grow, but for the gauges. Sent by message. */
 export interface UpdaterMetrics {
   /** By source (journal, file) and outcome (folded, duplicate, erased, skipped, dead-letter). */
@@ -109,6 +119,8 @@ export interface UpdaterMetrics {
   readonly stateRows: number;
   /** Gauge, 0..1: live answers against an exact scan; absent before the first comparison. */
   readonly indexRecallAtK?: number;
+  /** Absent where there is no index. */
+  readonly bands?: FingerprintBandCounts;
 }
 
 /** Rows of one shard of an index, for metrics: `users-vectors-0`, `fingerprints`, ... */

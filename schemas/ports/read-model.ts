@@ -120,7 +120,9 @@ export interface ReadModelStats {
   readonly items: number;
   readonly fingerprints: number;
   readonly memoryBytes: number;
+  /** Entries of users who left a fingerprint bucket, until it is compacted. */
   readonly staleBandEntries: number;
+  /** Users of the largest fingerprint bucket. */
   readonly largestBucket: number;
   readonly bucketsOverCap: number;
 }

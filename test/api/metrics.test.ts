@@ -19,6 +19,7 @@ const snapshot = (scale: number): UpdaterMetrics => ({
   sourceLagEvents: 7,
   stateRows: 99,
   indexRecallAtK: 0.975,
+  bands: { largestBucket: 70_000, bucketsOverCap: 2, staleEntries: 123 },
 });
 
 describe("the metrics", () => {
@@ -33,6 +34,9 @@ describe("the metrics", () => {
       "kindred_dead_letters_total counter",
       "kindred_event_to_recall_seconds histogram",
       "kindred_events_total counter",
+      "kindred_index_band_buckets_over_cap gauge",
+      "kindred_index_band_largest_bucket gauge",
+      "kindred_index_band_stale_entries gauge",
       "kindred_index_recall_at_k gauge",
       "kindred_index_rows gauge",
       "kindred_index_swap_duration_seconds histogram",
@@ -60,6 +64,9 @@ describe("the metrics", () => {
     expect(text).toContain("kindred_source_lag_events 7");
     expect(text).toContain("kindred_state_rows 99");
     expect(text).toContain("kindred_index_recall_at_k 0.975");
+    expect(text).toContain("kindred_index_band_largest_bucket 70000");
+    expect(text).toContain("kindred_index_band_buckets_over_cap 2");
+    expect(text).toContain("kindred_index_band_stale_entries 123");
   });
 
   it("are served as text, with events, recalls and index rows of this server", async () => {

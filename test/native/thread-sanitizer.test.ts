@@ -32,6 +32,12 @@ it.each([
       /^items, float16, 3 shards: .* 0 wrong, 0 torn, 0 in limbo, 0 retired/,
     ],
   ],
+  [
+    "bands: nobody near is missed in hot buckets while others move",
+    "bands_stress",
+    ["20000"],
+    [/^0 missed, 0 wrong, 0 wrong at the cap, 0 left/],
+  ],
   ["the read model: rows, ids, bands, files", "read_model_stress", ["DIRECTORY", "600"], [/^0 faults/]],
 ] as const)(
   "is clean: %s",

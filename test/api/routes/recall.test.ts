@@ -63,6 +63,21 @@ describe("GET /v1/recall/{scenario}", () => {
     ]);
   });
 
+  it("u2u by a fingerprint whose bucket was cut is degraded", async () => {
+    const { recall, plays, intake } = await town();
+    const { readModel } = intake;
+    const whole = readModel.nearFingerprints.bind(readModel);
+    Object.assign(readModel, {
+      nearFingerprints: async (...asked: Parameters<typeof whole>) => ({ ...(await whole(...asked)), truncated: true }),
+    });
+    for (const user of ["mia", "max"]) {
+      intake.fingerprints.set(user, 0b1);
+      await plays(user, "mute:1");
+    }
+    const answer = await recall("u2u?user=mia");
+    expect([answer.rung, answer.degraded, ids(answer)]).toEqual(["fingerprint", true, ["max"]]);
+  });
+
   it("u2u for someone unknown answers with who was active just now, and says so", async () => {
     const { recall } = await town();
     const answer = await recall("u2u?user=nobody");

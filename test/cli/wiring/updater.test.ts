@@ -120,6 +120,30 @@ describe("Updater", () => {
     expect([await neighbors(rebuilt), await neighbors(rebuilt, "newcomer" as UserId)]).toEqual(caughtUp);
   });
 
+  it("keeps the configured cap of fingerprint buckets, also where the saved index is reopened, and counts those over it", async () => {
+    const same = ["a", "b", "c", "d"].map((user): BehaviourEvent => {
+      return { user: user as UserId, item: "song:1" as ItemId, action: "play", ts: NOW };
+    });
+    const capped = { fingerprint: { bucketCap: 2 } };
+    const near = async (updater: Updater) => {
+      const { model } = updater.index ?? expect.fail("no index");
+      const { ordinals, truncated } = await model.nearFingerprints(model.userOrdinal("a" as UserId) ?? expect.fail("a"), 2, 10);
+      return { users: model.userIds(ordinals), truncated };
+    };
+    const first = await start(capped);
+    await first.intake.append(same);
+    await first.drained();
+    expect(await near(first)).toEqual({ users: ["c", "d"], truncated: true });
+    expect(first.metrics().bands).toEqual({ largestBucket: 4, bucketsOverCap: 4, staleEntries: 0 });
+    await stop(first);
+    const reopened = await start(capped);
+    expect(lines).toContain("the saved index is reopened");
+    expect(await near(reopened)).toEqual({ users: ["c", "d"], truncated: true });
+    await stop(reopened);
+    const wider = await start({ fingerprint: { bucketCap: 4 } });
+    expect(await near(wider)).toEqual({ users: ["b", "c", "d"], truncated: false });
+  });
+
   it("folds with a changed configuration from its activation on, all rows, and the index with them", async () => {
     const first = await start();
     await first.intake.append(past);
