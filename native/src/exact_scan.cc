@@ -130,6 +130,10 @@ bool ScanRange(const VectorTable& table, Queries queries, OrdinalRange range, co
   return complete.load();
 }
 
+bool ScanAlone(const VectorTable& table, Queries queries, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops) {
+  return ScanPart(table, queries, {}, 0, table.OrdinalLimit(), filter, deadline, tops);
+}
+
 bool ScanList(const VectorTable& table, Queries queries, const uint32_t* ordinals, size_t count, const OrdinalFilter& filter, const Deadline& deadline,
               TopK* tops, const std::function<bool(uint32_t)>* skip) {
   BlockScan scan(table, queries, filter, deadline, tops);

@@ -349,18 +349,27 @@ class IndexObject : public Napi::ObjectWrap<IndexObject>, Wrapped<VectorIndex> {
     if (!info[0].IsObject() || !info[0].As<Napi::Object>().InstanceOf(StateOf(info).staged_class.Value())) RefuseArgument("a StagedGraph is wanted");
     return StagedObject::Unwrap(info[0].As<Napi::Object>())->staged();
   }
-  // (staged, samples, k, ef or 0, seed) -> recall@k, or -1 when the index was closed meanwhile
+  static Napi::Value ToObject(Napi::Env env, const MeasuredRecall& measured) {
+    Napi::Object out = Napi::Object::New(env);
+    out.Set("recall", measured.recall);
+    out.Set("standardError", measured.standard_error);
+    out.Set("queries", measured.queries);
+    out.Set("walked", measured.walked);
+    out.Set("cpuSeconds", measured.cpu_seconds);
+    return out;
+  }
+  // (staged, samples, k, ef or 0, seed) -> what was measured; a recall of -1 when the index was closed meanwhile
   Napi::Value Verify(const Napi::CallbackInfo& info) {
     return Answer(info.Env(), [&]() -> Napi::Value {
-      auto recall = std::make_shared<double>(-1);
+      auto measured = std::make_shared<MeasuredRecall>();
       const uint32_t samples = IntegerOf(info[1], "samples", 1, 100000), k = IntegerOf(info[2], "k", 1, kMaxK), ef = IntegerOf(info[3], "ef", 0, kMaxEf),
                      seed = IntegerOf(info[4], "seed", 0, UINT32_MAX);
       return StateOf(info).jobs->Run(
           info.Env(), cancelled_,
-          [index = Open(), cancelled = cancelled_, staged = StagedOf(info), samples, k, ef, seed, recall] {
-            *recall = index->Verify(*staged, samples, k, ef, seed, *cancelled);
+          [index = Open(), cancelled = cancelled_, staged = StagedOf(info), samples, k, ef, seed, measured] {
+            *measured = index->Verify(*staged, samples, k, ef, seed, *cancelled);
           },
-          [recall](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, *recall); });
+          [measured](Napi::Env env) -> Napi::Value { return ToObject(env, *measured); });
     });
   }
   // (staged, minRecall)
@@ -372,15 +381,15 @@ class IndexObject : public Napi::ObjectWrap<IndexObject>, Wrapped<VectorIndex> {
           [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
     });
   }
-  // (samples, k, ef or 0, seed) -> recall@k or -1
+  // (samples, k, ef or 0, seed) -> what was measured; a recall of -1 where there was nothing to ask
   Napi::Value MeasureRecall(const Napi::CallbackInfo& info) {
     return Answer(info.Env(), [&]() -> Napi::Value {
-      auto recall = std::make_shared<double>(-1);
+      auto measured = std::make_shared<MeasuredRecall>();
       const uint32_t samples = IntegerOf(info[0], "samples", 1, 100000), k = IntegerOf(info[1], "k", 1, kMaxK), ef = IntegerOf(info[2], "ef", 0, kMaxEf),
                      seed = IntegerOf(info[3], "seed", 0, UINT32_MAX);
       return StateOf(info).jobs->Run(
-          info.Env(), cancelled_, [index = Open(), cancelled = cancelled_, samples, k, ef, seed, recall] { *recall = index->MeasureRecall(samples, k, ef, seed, *cancelled); },
-          [recall](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, *recall); });
+          info.Env(), cancelled_, [index = Open(), cancelled = cancelled_, samples, k, ef, seed, measured] { *measured = index->MeasureRecall(samples, k, ef, seed, *cancelled); },
+          [measured](Napi::Env env) -> Napi::Value { return ToObject(env, *measured); });
     });
   }
   // (shard) -> FrozenShard
