@@ -1,3 +1,4 @@
+import type { PublisherStats } from "../../index/vector-engine/publisher.js";
 import type { ErrorCode } from "../../schemas/errors.js";
 import { EVENT_TO_RECALL_BUCKETS_SECONDS, INDEX_SWAP_BUCKETS_SECONDS, type UpdaterMetrics } from "../../schemas/ports/admin.js";
 import type { AppliedBatch } from "../../streams/operators/batches.js";
@@ -50,9 +51,9 @@ export class UpdaterCounters {
   snapshot(gauges: {
     readonly sourceLagEvents: number;
     readonly stateRows: number;
-    readonly indexRecallAtK?: number | undefined;
+    readonly index?: Pick<PublisherStats, "liveRecall" | "ef" | "measureCpuSeconds"> | undefined;
   }): UpdaterMetrics {
-    const { sourceLagEvents, stateRows, indexRecallAtK } = gauges;
+    const { sourceLagEvents, stateRows, index } = gauges;
     return {
       events: [...this.outcomes].map(([outcome, count]) => ({ source: "journal", outcome, count })),
       eventToRecall: this.eventToRecall.snapshot(),
@@ -61,7 +62,8 @@ export class UpdaterCounters {
       indexSwapDuration: this.swaps.snapshot(),
       sourceLagEvents,
       stateRows,
-      ...(indexRecallAtK !== undefined && { indexRecallAtK }),
+      ...(index && { indexEf: index.ef, indexMeasureCpuSeconds: index.measureCpuSeconds }),
+      ...(index?.liveRecall !== undefined && { indexRecallAtK: index.liveRecall }),
     };
   }
 }

@@ -41,17 +41,19 @@ export class EmbeddedEngine implements VectorEngine {
   readonly metric: Metric;
   readonly generation: Generation;
   readonly shards: number;
+  readonly storage: "float32" | "float16";
   /** For `attach` in another thread, while this engine is open. */
   readonly handle: number;
   readonly #index: NativeVectorIndex;
   #closed = false;
 
   private constructor(index: NativeVectorIndex) {
-    const { dims, metric, generation, shards } = index.options;
+    const { dims, metric, generation, shards, storage } = index.options;
     this.dims = dims;
     this.metric = metric;
     this.generation = generation as Generation;
     this.shards = shards;
+    this.storage = storage;
     this.handle = index.handle;
     this.#index = index;
   }

@@ -111,6 +111,10 @@ export interface UpdaterMetrics {
   readonly stateRows: number;
   /** Gauge, 0..1: live answers against an exact scan; absent before the first comparison. */
   readonly indexRecallAtK?: number;
+  /** Gauge: breadth of searches; absent before the index is open. */
+  readonly indexEf?: number;
+  /** CPU that measuring live recall took. */
+  readonly indexMeasureCpuSeconds?: number;
 }
 
 /** Rows of one shard of an index, for metrics: `users-vectors-0`, `fingerprints`, ... */

@@ -19,6 +19,8 @@ const snapshot = (scale: number): UpdaterMetrics => ({
   sourceLagEvents: 7,
   stateRows: 99,
   indexRecallAtK: 0.975,
+  indexEf: 160,
+  indexMeasureCpuSeconds: 0.5 * scale,
 });
 
 describe("the metrics", () => {
@@ -33,6 +35,8 @@ describe("the metrics", () => {
       "kindred_dead_letters_total counter",
       "kindred_event_to_recall_seconds histogram",
       "kindred_events_total counter",
+      "kindred_index_ef gauge",
+      "kindred_index_measure_cpu_seconds_total counter",
       "kindred_index_recall_at_k gauge",
       "kindred_index_rows gauge",
       "kindred_index_swap_duration_seconds histogram",
@@ -60,6 +64,8 @@ describe("the metrics", () => {
     expect(text).toContain("kindred_source_lag_events 7");
     expect(text).toContain("kindred_state_rows 99");
     expect(text).toContain("kindred_index_recall_at_k 0.975");
+    expect(text).toContain("kindred_index_ef 160");
+    expect(text).toContain("kindred_index_measure_cpu_seconds_total 2.5");
   });
 
   it("are served as text, with events, recalls and index rows of this server", async () => {

@@ -303,7 +303,7 @@ describe("stage, verify, publish", () => {
     };
     const measured = async (): Promise<number> => (await engine.measureRecall(128, 1, { ef: 8 }))?.recall ?? Number.NaN;
     let at = 0;
-    const stored = (): Float32Array => engine.vector((at += 7) % 3000) as Float32Array;
+    const stored = (): Float32Array => engine.vector(at++ % 3000) as Float32Array;
     const ofStored = await measured();
     await ask(strangers.listener, 128);
     const ofStrangers = await measured();

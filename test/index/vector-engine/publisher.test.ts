@@ -18,7 +18,15 @@ it("does nothing where nothing is due", async () => {
   const publisher = new ShardPublisher(engine, settings);
   engine.upsert({ ordinals: upTo(100), vectors: town.rows(100) });
   await publisher.check();
-  expect(publisher.stats()).toEqual({ swaps: 0, failures: 0, lastSwap: undefined, liveRecall: undefined, building: false });
+  expect(publisher.stats()).toEqual({
+    swaps: 0,
+    failures: 0,
+    lastSwap: undefined,
+    liveRecall: undefined,
+    ef: 128,
+    measureCpuSeconds: 0,
+    building: false,
+  });
 });
 
 it("builds, verifies and swaps what is due, one shard at a time", async () => {
@@ -106,7 +114,7 @@ it("measures live recall, and rebuilds by it", async () => {
 });
 
 it("swaps by itself while searches and upserts go on, none of which fails", async () => {
-  const publisher = new ShardPublisher(engine, { ...settings, checkIntervalMs: 5, recallIntervalMs: 20 });
+  const publisher = new ShardPublisher(engine, { ...settings, checkIntervalMs: 5, live: { intervalMs: 20 } });
   publisher.start();
   for (let i = 0; i < 60 || publisher.stats().swaps < 2; i++) {
     engine.upsert({ ordinals: upTo(100, (i % 60) * 100), vectors: town.rows(100) });
