@@ -12,6 +12,8 @@ export interface LiveRecallSettings {
   readonly changedShare?: number;
   /** Most that measuring may take of one core. .03 by default. */
   readonly coreShare?: number;
+  /** Milliseconds that only rise; performance.now by default. */
+  readonly clock?: () => number;
 }
 
 /** When live recall is measured: as often as vectors move, within a share of one core that holds at any size. */
@@ -28,7 +30,15 @@ export class LiveRecall {
 
   constructor(engine: EmbeddedEngine, settings: LiveRecallSettings = {}) {
     this.#engine = engine;
-    this.#settings = { samples: 64, k: 50, intervalMs: 30_000, changedShare: 0.05, coreShare: 0.03, ...settings };
+    this.#settings = {
+      samples: 64,
+      k: 50,
+      intervalMs: 30_000,
+      changedShare: 0.05,
+      coreShare: 0.03,
+      clock: () => performance.now(),
+      ...settings,
+    };
     this.k = this.#settings.k;
   }
 
@@ -37,7 +47,7 @@ export class LiveRecall {
     return this.#cpuSeconds;
   }
 
-  due(now = performance.now()): boolean {
+  due(now = this.#settings.clock()): boolean {
     const { intervalMs, changedShare } = this.#settings;
     if (intervalMs <= 0 || now < this.#restUntil) return false;
     if (now - this.#began >= intervalMs) return true;
@@ -48,8 +58,8 @@ export class LiveRecall {
 
   /** undefined where there is nothing to ask. @throws KindredError as the engine does */
   async measure(): Promise<NativeMeasuredRecall | undefined> {
-    const { samples, k, coreShare } = this.#settings;
-    this.#began = performance.now();
+    const { samples, k, coreShare, clock } = this.#settings;
+    this.#began = clock();
     this.#changed = this.#written();
     const measured = await this.#engine.measureRecall(samples, k, { seed: ++this.#seed });
     const cpuSeconds = measured?.cpuSeconds ?? 0;

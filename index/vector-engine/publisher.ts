@@ -13,13 +13,15 @@ export interface PublisherSettings {
   readonly minRecall?: number;
   /** How often it is looked whether something is due. 1,000 by default. */
   readonly checkIntervalMs?: number;
-  readonly live?: Omit<LiveRecallSettings, "k">;
+  readonly live?: Omit<LiveRecallSettings, "k" | "clock">;
   /** ef is moved within these to hold `limits.targetRecall`; it stays as it is where they are not given. */
   readonly efLimits?: { readonly least: number; readonly most: number };
   /** After a build it rests so many times as long as the build took, so that builds take at most half of one core. 1 by default. */
   readonly restRatio?: number;
   /** After a failure it rests at least so long, and twice as long after each further one. 10,000 by default. */
   readonly retryMs?: number;
+  /** Milliseconds that only rise: for all that rests or comes due. performance.now by default. */
+  readonly clock?: () => number;
   readonly onSwap?: (swap: Swap) => void;
   readonly onTuned?: (tuned: Tuned) => void;
   /** The old set goes on after each of these. */
@@ -72,6 +74,7 @@ export class ShardPublisher {
   readonly #limits: RebuildLimits;
   readonly #live: LiveRecall;
   readonly #breadth: SearchBreadth;
+  readonly #clock: () => number;
   #timers: NodeJS.Timeout[] = [];
   #running: Promise<unknown> = Promise.resolve();
   #building = false;
@@ -87,8 +90,9 @@ export class ShardPublisher {
     this.#engine = engine;
     this.#settings = settings;
     this.#limits = { ...DEFAULT_LIMITS, ...settings.limits };
-    const { live, verify, efLimits } = settings;
-    this.#live = new LiveRecall(engine, { ...live, ...(verify?.k !== undefined && { k: verify.k }) });
+    const { live, verify, efLimits, clock = () => performance.now() } = settings;
+    this.#clock = clock;
+    this.#live = new LiveRecall(engine, { ...live, clock, ...(verify?.k !== undefined && { k: verify.k }) });
     this.#breadth = new SearchBreadth(engine, efLimits && { ...efLimits, target: this.#limits.targetRecall, k: this.#live.k });
   }
 
@@ -96,7 +100,7 @@ export class ShardPublisher {
     if (this.#timers.length > 0) return;
     const { checkIntervalMs = 1000 } = this.#settings;
     this.#every(checkIntervalMs, () => this.check());
-    this.#every(checkIntervalMs, async () => !this.#engine.closed && this.#live.due() && this.measure());
+    this.#every(checkIntervalMs, () => this.measureIfDue());
   }
 
   /** No new build begins. One under way is cancelled when the engine is closed; this waits for neither. */
@@ -117,7 +121,7 @@ export class ShardPublisher {
 
   /** Rebuilds what is due, if anything is and it is not resting; resolves when that is done. Never rejects. */
   async check(): Promise<void> {
-    if (this.#building || this.#engine.closed || performance.now() < this.#restUntil) return;
+    if (this.#building || this.#engine.closed || this.#clock() < this.#restUntil) return;
     try {
       const live = { recall: this.#stats.liveRecall, efHasRoom: this.#breadth.hasRoom, efGrowth: this.#breadth.growth };
       const next = nextRebuild(this.#engine.stats().shards, live, this.#limits);
@@ -136,6 +140,10 @@ export class ShardPublisher {
       this.#failed(error);
       throw error;
     }
+  }
+
+  async measureIfDue(): Promise<void> {
+    if (!this.#engine.closed && this.#live.due()) await this.measure();
   }
 
   /** Measures live recall and moves ef by it. Never rejects; undefined where there is nothing to ask, or it failed. */
@@ -179,16 +187,16 @@ export class ShardPublisher {
 
   /** stage, verify, swap; the engine retires the old one. */
   async #swap(shard: number, reason: Swap["reason"]): Promise<Swap> {
-    const began = performance.now();
+    const began = this.#clock();
     let staged: StagedShard | undefined;
     try {
       staged = await this.#engine.stage(shard, this.#buildSettings());
       const { nodes } = staged;
       const good = await this.#breadth.verify(staged, this.#settings.verify);
       await this.#breadth.publish(good, this.#settings.minRecall ?? 0.9);
-      const ms = performance.now() - began;
+      const ms = this.#clock() - began;
       const swap: Swap = { shard, reason, nodes, recall: good.shard.recall, ef: good.ef, seconds: ms / 1000 };
-      this.#restUntil = performance.now() + ms * (this.#settings.restRatio ?? 1);
+      this.#restUntil = this.#clock() + ms * (this.#settings.restRatio ?? 1);
       this.#failuresInARow = 0;
       this.#stats = { ...this.#stats, swaps: this.#stats.swaps + 1, lastSwap: swap, liveRecall: undefined };
       this.#settings.onSwap?.(swap);
@@ -212,7 +220,7 @@ export class ShardPublisher {
     if (this.#engine.closed && error instanceof KindredError && (error.code === "NOT_READY" || error.code === "INVALID_ARGUMENT")) return;
     if (error instanceof KindredError && error.code === "SHARD_UNVERIFIED") this.#care = Math.min(this.#care * 2, 64);
     const { retryMs = 10_000 } = this.#settings;
-    this.#restUntil = performance.now() + Math.min(retryMs * 2 ** this.#failuresInARow++, LONGEST_RETRY_MS);
+    this.#restUntil = this.#clock() + Math.min(retryMs * 2 ** this.#failuresInARow++, LONGEST_RETRY_MS);
     this.#stats = { ...this.#stats, failures: this.#stats.failures + 1 };
     this.#settings.onError?.(error);
   }

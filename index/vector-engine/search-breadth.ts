@@ -5,12 +5,16 @@ import type { StagedShard, VerifiedShard, VerifySettings } from "./staged-shard.
 
 /** A graph is verified at so many widths at most; what is missing yet is left to the tuner. */
 const MOST_VERIFICATIONS = 6;
+/** A new graph leaves this share of the misses that are allowed to what moves until searches are measured. */
+const SHARE_TO_SPARE = 0.2;
 
 /** A graph, and the ef at which it was found good enough. */
 export interface GoodAt {
   readonly shard: VerifiedShard;
   readonly ef: number;
 }
+
+const withSpare = (target: number): number => target + SHARE_TO_SPARE * (1 - target);
 
 /** The ef of an engine: where a graph is published with, and how it moves from there as live recall does. Without a rule it stays. */
 export class SearchBreadth {
@@ -48,10 +52,11 @@ export class SearchBreadth {
 
   /** Verifies a graph at what the last one needed, and wider until it is good enough, so that no search has to find out. */
   async verify(staged: StagedShard, settings: VerifySettings = {}): Promise<GoodAt> {
+    const rule = settings.ef === undefined && this.#rule && { ...this.#rule, target: withSpare(this.#rule.target) };
     let ef = settings.ef ?? Math.min(this.#engine.ef, this.#needed);
     for (let left = MOST_VERIFICATIONS; ; left--) {
       const shard = await staged.verify({ ...settings, ef });
-      const next = this.#rule === undefined || settings.ef !== undefined ? ef : nextEf({ ef, calm: 0 }, shard.measured, this.#rule).ef;
+      const next = rule ? nextEf({ ef, calm: 0 }, shard.measured, rule).ef : ef;
       if (next <= ef || left <= 1) return { shard, ef };
       ef = next;
     }

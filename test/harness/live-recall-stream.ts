@@ -9,6 +9,7 @@ import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
 import type { SearchResult } from "../../schemas/ports/read-model.js";
 import { buildCatalogue, generationZero } from "../../state/catalogue-builder.js";
 import { foldSettings } from "../../state/fold-settings.js";
+import { BuildPace } from "./build-pace.js";
 import { PipelineDriver } from "./pipeline-driver.js";
 
 const K = 50;
@@ -21,14 +22,13 @@ export interface StreamSettings {
   /** The engine's own by default; 0: every search walks where there is a graph. */
   readonly scanRowsPerEf?: number;
   readonly publisher: PublisherSettings;
-  /** As fast as it goes where it isn't given. */
-  readonly eventsPerSecond?: number;
+  /** Of the stream's own clock, by which the publisher rests, measures and looks what is due. */
+  readonly eventsPerSecond: number;
   readonly checkpoints: number;
   readonly usersAsked: number;
   /** Whole numbers 0..n-1. */
   readonly random: (n: number) => number;
-  /** Called after each few hundred events. */
-  readonly beside?: (publisher: ShardPublisher) => Promise<unknown>;
+  readonly onCheckpoint?: (checkpoint: Checkpoint) => void;
 }
 
 export interface Checkpoint {
@@ -49,17 +49,18 @@ export interface StreamReport {
   readonly tuned: readonly (Tuned & { readonly share: number })[];
   readonly failures: number;
   /** Without the checkpoints. */
-  readonly seconds: number;
   readonly cpuSeconds: number;
   readonly measureCpuSeconds: number;
 }
 
 /**
  * Events go through the real pipeline into a real engine, whose publisher builds, swaps and tunes meanwhile. Now and then
- * nothing is written for a moment, and users are asked for twice: as a search comes, and by an exact scan.
+ * nothing is written for a moment, and users are asked for twice: as a search comes, and by an exact scan. The clock is the
+ * stream's: so many events are a second, and while a graph is built they wait until its thread had a second of CPU. So it is
+ * as on a machine with a core to spare for builds, whatever else this one has to do.
  */
 export async function liveRecallStream(settings: StreamSettings): Promise<StreamReport> {
-  const { events, dims, index, scanRowsPerEf, eventsPerSecond = Number.POSITIVE_INFINITY } = settings;
+  const { events, dims, index, scanRowsPerEf, eventsPerSecond } = settings;
   const [ref, ordinals] = [generationZero(dims), new Map<UserId, number>()];
   const engine = EmbeddedEngine.create({
     ...{ dims, metric: "cosine", generation: ref.generation, ...index },
@@ -69,6 +70,7 @@ export async function liveRecallStream(settings: StreamSettings): Promise<Stream
   let sent = 0;
   const publisher = new ShardPublisher(engine, {
     ...settings.publisher,
+    clock: () => (sent / eventsPerSecond) * 1000,
     onSwap: (swap) => report.swaps.push(swap),
     onTuned: (tuned) => report.tuned.push({ ...tuned, share: sent / events.length }),
   });
@@ -78,31 +80,30 @@ export async function liveRecallStream(settings: StreamSettings): Promise<Stream
     catalogue: buildCatalogue(1 as CatalogueNumber, { settings: foldSettings(), items: [], generations: [ref] }),
     publisher: { publish: (folded) => upsert(engine, ordinals, folded) },
   });
-  const spent = { seconds: 0, cpu: 0 };
+  const pace = new BuildPace();
+  let cpuSeconds = 0;
   try {
-    publisher.start();
     for (let next = 1; next <= settings.checkpoints; next++) {
       const until = Math.round((events.length * next) / settings.checkpoints);
-      const [began, cpu] = [performance.now(), process.cpuUsage()];
-      const first = sent;
+      const cpu = process.cpuUsage();
       while (sent < until) {
         const part = events.slice(sent, Math.min(sent + EVENTS_A_SEND, until));
         await driver.send(...part);
         sent += part.length;
-        const early = ((sent - first) / eventsPerSecond) * 1000 - (performance.now() - began);
-        if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
-        if (settings.beside) await driver.drain().then(() => settings.beside?.(publisher));
+        await driver.drain();
+        void publisher.check();
+        await publisher.measureIfDue();
+        await pace.keep(part.length / eventsPerSecond, () => publisher.stats().building);
       }
-      await driver.drain();
-      spent.seconds += (performance.now() - began) / 1000;
       const { user, system } = process.cpuUsage(cpu);
-      spent.cpu += (user + system) / 1e6;
-      report.checkpoints.push(await checkpoint(engine, sent / events.length, settings));
+      cpuSeconds += (user + system) / 1e6;
+      const at = await checkpoint(engine, sent / events.length, settings);
+      report.checkpoints.push(at);
+      settings.onCheckpoint?.(at);
     }
     const { failures, measureCpuSeconds } = publisher.stats();
-    return { ...report, failures, measureCpuSeconds, seconds: spent.seconds, cpuSeconds: spent.cpu };
+    return { ...report, failures, measureCpuSeconds, cpuSeconds };
   } finally {
-    publisher.stop();
     await driver.close();
     await engine.close();
     await publisher.settled();

@@ -64,7 +64,9 @@ describe("the configuration's defaults", () => {
 
 describe("buildConfig", () => {
   it("refuses limits of ef that leave nothing between them, and takes equal ones", () => {
-    expect(() => from({ index: { efLeast: 200, efMost: 100 } })).toThrow(/index\.efLeast: 200 is above index\.efMost; allowed: at most 100/);
+    expect(() => from({ index: { efLeast: 200, efMost: 100 } })).toThrow(
+      /index\.efLeast: 200 is above index\.efMost; allowed: at most 100/,
+    );
     expect(from({ index: { efLeast: 200, efMost: 200 } }).index).toMatchObject({ efLeast: 200, efMost: 200 });
   });
 

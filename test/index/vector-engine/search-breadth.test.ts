@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from "vitest";
-import { EmbeddedEngine } from "../../../index/vector-engine/embedded-engine.js";
 import type { EfRule } from "../../../index/vector-engine/ef-tuner.js";
+import { EmbeddedEngine } from "../../../index/vector-engine/embedded-engine.js";
 import { SearchBreadth } from "../../../index/vector-engine/search-breadth.js";
 import type { NativeMeasuredRecall } from "../../../native/vector-index.js";
 import { GENERATION } from "./conformance.js";
