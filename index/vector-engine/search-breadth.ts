@@ -64,9 +64,16 @@ export class SearchBreadth {
 
   /** Publishes it, never searched narrower than it needs. Other shards may have graphs that need more: then ef comes down slowly. */
   async publish({ shard, ef }: GoodAt, minRecall: number): Promise<void> {
-    if (this.#rule !== undefined && this.#engine.ef < ef) this.#engine.ef = ef;
-    await shard.publish(minRecall);
-    if (this.#rule === undefined) return;
+    if (this.#rule === undefined) return shard.publish(minRecall);
+    const before = this.#engine.ef;
+    if (before < ef) this.#engine.ef = ef;
+    try {
+      await shard.publish(minRecall);
+    } catch (error) {
+      // The old graph goes on, and with it what it needs.
+      if (!this.#engine.closed) this.#engine.ef = before;
+      throw error;
+    }
     const others = this.#engine.stats().shards.filter(({ nodes }, other) => other !== shard.shard && nodes > 0);
     if (others.length === 0) this.#engine.ef = ef;
     this.#needed = ef;

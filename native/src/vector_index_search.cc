@@ -106,6 +106,7 @@ bool VectorIndex::AllowListIsShort(size_t allowed, uint32_t ef) const {
 }
 
 // Where a walk would be no quicker than one scan of all (on several cores): few rows for this ef, or most in no graph.
+// Inside an EpochGuard.
 bool VectorIndex::ScansAll(uint32_t ef) const {
   if (table_.size() < uint64_t{options_.scan_rows_per_ef} * ef) return true;
   uint64_t fresh = 0;
@@ -167,6 +168,7 @@ MeasuredRecall VectorIndex::MeasureRecall(uint32_t samples, uint32_t k, uint32_t
   std::vector<float> block(kTogether * table_.padded_dims());
   for (size_t at = 0; at < queries.size(); at += kTogether) {
     const uint32_t count = static_cast<uint32_t>(std::min(kTogether, queries.size() - at));
+    EpochGuard guard(epochs_);
     // A scan need not be held against itself.
     if (ScansAll(width)) {
       for (uint32_t i = 0; i < count; i++) sum.Add(1, false);
@@ -177,7 +179,6 @@ MeasuredRecall VectorIndex::MeasureRecall(uint32_t samples, uint32_t k, uint32_t
       exact[i].Reset(k);
       std::copy(queries[at + i].begin(), queries[at + i].end(), block.begin() + static_cast<ptrdiff_t>(i * table_.padded_dims()));
     }
-    EpochGuard guard(epochs_);
     if (!ScanAlone(table_, {block.data(), count}, all, deadline, exact.data())) return {};
     for (uint32_t i = 0; i < count; i++) {
       TopK found;

@@ -36,6 +36,14 @@ it("publishes no graph narrower than it needs", async () => {
   expect((await engine.measureRecall(200, 50))?.recall).toBeGreaterThanOrEqual(0.95);
 });
 
+it("leaves ef as it was where the graph is refused", async () => {
+  const engine = filled(50);
+  const breadth = new SearchBreadth(engine, rule);
+  const good = await breadth.verify(await engine.stage(0, THIN));
+  await expect(breadth.publish(good, 1)).rejects.toMatchObject({ code: "SHARD_UNVERIFIED" });
+  expect([engine.ef, breadth.growth]).toEqual([50, 1]);
+});
+
 it("goes back to what the last graph needed when a new one is in, and tells how far ef had grown", async () => {
   const engine = filled(100);
   const breadth = new SearchBreadth(engine, rule);
