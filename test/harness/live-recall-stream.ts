@@ -19,7 +19,7 @@ export interface StreamSettings {
   readonly events: readonly BehaviourEvent[];
   readonly dims: number;
   readonly index: Pick<Config["index"], "ef" | "driftCosine" | "shards" | "storage">;
-  /** The engine's own by default; 0: every search walks where there is a graph. */
+  /** The engine's own by default; 0: few rows are no reason to scan them all; that most are in no graph still is. */
   readonly scanRowsPerEf?: number;
   readonly publisher: PublisherSettings;
   /** Of the stream's own clock, by which the publisher rests, measures and looks what is due. */
