@@ -59,6 +59,12 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   );
   const recallAtK = new Gauge({ name: "kindred_index_recall_at_k", help: "Live answers against an exact scan, 0..1", registers });
   const bands = bandGauges(registers);
+  const ef = new Gauge({ name: "kindred_index_ef", help: "Breadth of searches, as it has tuned itself", registers });
+  const measureCpu = new Counter({
+    name: "kindred_index_measure_cpu_seconds_total",
+    help: "CPU that measuring live recall took",
+    registers,
+  });
   const deadLetters = new Counter({
     name: "kindred_dead_letters_total",
     help: "Records that could not be folded",
@@ -84,6 +90,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       rows.set(snapshot.stateRows);
       if (snapshot.bands) bands.set(snapshot.bands);
       if (snapshot.indexRecallAtK !== undefined) recallAtK.set(snapshot.indexRecallAtK);
+      if (snapshot.indexEf !== undefined) ef.set(snapshot.indexEf);
+      measureCpu.inc(growth.of("measure", snapshot.indexMeasureCpuSeconds ?? 0));
     },
     setIndexRows(shards) {
       indexRows.reset();

@@ -86,7 +86,7 @@ async function kindred(queries: Float32Array): Promise<Measured> {
       await overwriter.stop();
       phases.push({ idle, busy, control });
     }
-    const recall = (await engine.measureRecall(200, K)) ?? Number.NaN;
+    const recall = (await engine.measureRecall(200, K))?.recall ?? Number.NaN;
     console.log(`fresh entries in the end: ${engine.stats().shards[0]?.fresh}`);
     return { how: "kindred: overwritten in place", cpuUs, reached, slowestMs, recall, phases };
   } finally {

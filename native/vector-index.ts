@@ -27,10 +27,9 @@ export interface NativeVectorIndex {
   ): Promise<NativeSearchResult>;
   /** On a thread of its own, as the five below, at low priority but for `publish` and `load`; undefined when the index was closed meanwhile. */
   build(shard: number, m: number, efConstruction: number, seed: number): Promise<NativeStagedGraph | undefined>;
-  /** recall@k; -1 when the index was closed meanwhile. */
-  verify(staged: NativeStagedGraph, samples: number, k: number, ef: number, seed: number): Promise<number>;
+  verify(staged: NativeStagedGraph, samples: number, k: number, ef: number, seed: number): Promise<NativeMeasuredRecall>;
   publish(staged: NativeStagedGraph, minRecall: number): Promise<void>;
-  measureRecall(samples: number, k: number, ef: number, seed: number): Promise<number>;
+  measureRecall(samples: number, k: number, ef: number, seed: number): Promise<NativeMeasuredRecall>;
   freeze(shard: number): Promise<NativeFrozenShard>;
   load(shard: number, prefix: string, files: readonly NativeFile[], ordinals: Uint32Array): Promise<void>;
   stats(): NativeIndexStats;
@@ -54,6 +53,18 @@ export interface NativeSearchResult {
   readonly scores: Float32Array;
   readonly counts: Uint32Array;
   readonly degraded: boolean;
+}
+
+export interface NativeMeasuredRecall {
+  /** recall@k, 0..1; -1 where there was nothing to ask, or the index was closed meanwhile. */
+  readonly recall: number;
+  /** Of that mean; 1 where fewer than two were asked. */
+  readonly standardError: number;
+  readonly queries: number;
+  /** Queries answered over graphs; the others by exact scans, whatever ef is. */
+  readonly walked: number;
+  /** What the measurement took, on one thread. */
+  readonly cpuSeconds: number;
 }
 
 export interface NativeStagedGraph {

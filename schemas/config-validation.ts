@@ -169,6 +169,8 @@ function contradictions(config: Config): Problem[] {
   for (const key of unread(config)) refuse(key, "Kafka and its schema registry are not available in this version; leave it at its default");
   if (config.index.engine === "milvus")
     refuse("index.engine", '"milvus" is not available in this version; allowed: embedded, exact, faiss-node');
+  if (config.index.efLeast > config.index.efMost)
+    refuse("index.efLeast", `${config.index.efLeast} is above index.efMost; allowed: at most ${config.index.efMost}`);
   if (config.auth.keys.length > 0) refuse("auth.keys", "keys are not available in this version; leave the list empty");
   if (config.redis.url !== "") refuse("redis.url", "a shared cache is not available in this version; leave it empty");
   if (config.privacy.pseudonymKey !== "") refuse("privacy.pseudonymKey", "pseudonyms are not available in this version; leave it empty");

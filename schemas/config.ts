@@ -13,7 +13,7 @@ const number = (fallback: number, minimum: number, maximum: number, description:
 const text = (fallback: string, description: string, minLength = 0) =>
   Type.String({ default: fallback, minLength, maxLength: 4096, description });
 const choice = <const T extends string[]>(values: T, fallback: T[number], description: string) =>
-  Type.Enum(values, { default: fallback, description });
+  Type.Unsafe<T[number]>(Type.Enum(values, { default: fallback, description }));
 
 const DAY_MS = 86_400_000;
 
@@ -140,7 +140,16 @@ const index = Type.Object(
       "embedded",
       "Who searches vectors: the graph in this process, an exact scan, the npm package faiss-node (slower, see docs/DECISIONS.md), or a Milvus server (not in this version).",
     ),
-    ef: integer(128, 1, 10_000, "Breadth of a search: larger finds more of the true neighbours and takes longer."),
+    storage: choice(["float32", "float16"], "float32", "How vectors are kept; float16 halves their memory, and rounds scores."),
+    ef: integer(128, 1, 10_000, "Breadth of a search to begin with: larger finds more of the true neighbours and takes longer."),
+    efLeast: integer(64, 1, 10_000, "ef tunes itself to hold `targetRecall`, but not below this; where it equals efMost, ef is fixed."),
+    efMost: integer(1_000, 1, 10_000, "ef tunes itself to hold `targetRecall`, but not above this."),
+    targetRecall: number(
+      0.95,
+      0,
+      1,
+      "recall@50 that live searches are to have against exact scans: first ef goes up, then a shard is rebuilt.",
+    ),
     m: integer(32, 4, 64, "Links per node of the graph."),
     efConstruction: integer(200, 8, 2_000, "Breadth of the search that places a node when the graph is built."),
     shards: integer(1, 1, 64, "Shards that users are spread over; each is rebuilt alone."),

@@ -4,6 +4,7 @@ import { IndexFiles, type SavedIndex } from "../../index/index-files.js";
 import { NativeReadModel } from "../../index/read-model/native-read-model.js";
 import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
 import { type PublisherStats, ShardPublisher, type Swap } from "../../index/vector-engine/publisher.js";
+import { publisherSettings } from "../../index/vector-engine/publisher-settings.js";
 import type { GenerationRef } from "../../schemas/catalogue.js";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
@@ -43,16 +44,14 @@ export class SearchIndex implements RowPublisher {
     private readonly options: SearchIndexOptions,
     savedOffset: Offset,
   ) {
-    const { index } = options.config;
     this.savedOffset = savedOffset;
     this.publisher = new ShardPublisher(engine, {
-      limits: { minRows: index.minGraphRows, freshCap: index.freshLimit, freshShare: index.rebuildShare },
-      build: { m: index.m, efConstruction: index.efConstruction },
-      minRecall: index.verifyRecall,
+      ...publisherSettings(options.config.index),
       onSwap: (swap) => {
         options.log.info({ ...swap }, "a shard has a new graph");
         options.onSwap?.(swap);
       },
+      onTuned: (tuned) => options.log.info({ ...tuned }, "ef was moved"),
       onError: (err) => options.log.warn({ err }, "a shard keeps its old graph"),
     });
   }
@@ -65,10 +64,12 @@ export class SearchIndex implements RowPublisher {
     const { config, ref, state, log } = options;
     const limits = { bucketCap: config.fingerprint.bucketCap };
     const files = new IndexFiles(join(config.dataDir, "index"), ref, state.partition, limits);
-    const { ef, driftCosine, shards } = config.index;
+    const { ef, driftCosine, shards, storage } = config.index;
     const saved = await openSaved(files, { ef, driftCosine }, options);
     const fits =
-      saved && saved.engine.shards === shards && (buildsGraphs(config) || saved.engine.stats().shards.every(({ nodes }) => nodes === 0));
+      saved?.engine.shards === shards &&
+      saved.engine.storage === storage &&
+      (buildsGraphs(config) || saved.engine.stats().shards.every(({ nodes }) => nodes === 0));
     const changed = fits && saved.offset <= state.appliedOffset ? state.changedSince(saved.offset) : undefined;
     if (saved && changed) {
       log.info({ savedAt: saved.offset, appliedAt: state.appliedOffset }, "the saved index is reopened");
@@ -77,7 +78,8 @@ export class SearchIndex implements RowPublisher {
     await saved?.engine.close();
     saved?.model.close();
     const model = NativeReadModel.create(limits);
-    const empty = EmbeddedEngine.create({ dims: ref.dims, metric: "cosine", generation: ref.generation, ef, shards, driftCosine });
+    const { dims, generation } = ref;
+    const empty = EmbeddedEngine.create({ dims, metric: "cosine", generation, ef, shards, storage, driftCosine });
     const index = new SearchIndex(model, empty, files, options, 0 as Offset);
     index.stale = existsSync(join(config.dataDir, "index"));
     return index.filled(state.scanRows());

@@ -1,3 +1,4 @@
+import type { PublisherStats } from "../../index/vector-engine/publisher.js";
 import type { ErrorCode } from "../../schemas/errors.js";
 import {
   EVENT_TO_RECALL_BUCKETS_SECONDS,
@@ -55,10 +56,10 @@ export class UpdaterCounters {
   snapshot(gauges: {
     readonly sourceLagEvents: number;
     readonly stateRows: number;
-    readonly indexRecallAtK?: number | undefined;
+    readonly index?: Pick<PublisherStats, "liveRecall" | "ef" | "measureCpuSeconds"> | undefined;
     readonly bands?: FingerprintBandCounts | undefined;
   }): UpdaterMetrics {
-    const { sourceLagEvents, stateRows, indexRecallAtK, bands } = gauges;
+    const { sourceLagEvents, stateRows, index, bands } = gauges;
     return {
       events: [...this.outcomes].map(([outcome, count]) => ({ source: "journal", outcome, count })),
       eventToRecall: this.eventToRecall.snapshot(),
@@ -67,7 +68,8 @@ export class UpdaterCounters {
       indexSwapDuration: this.swaps.snapshot(),
       sourceLagEvents,
       stateRows,
-      ...(indexRecallAtK !== undefined && { indexRecallAtK }),
+      ...(index && { indexEf: index.ef, indexMeasureCpuSeconds: index.measureCpuSeconds }),
+      ...(index?.liveRecall !== undefined && { indexRecallAtK: index.liveRecall }),
       ...(bands && { bands }),
     };
   }

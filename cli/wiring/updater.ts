@@ -158,7 +158,7 @@ export class Updater implements UpdaterPorts {
     return this.counters.snapshot({
       sourceLagEvents: journal.lag,
       stateRows: state.summary().rows,
-      indexRecallAtK: this.searchIndex?.stats().liveRecall,
+      index: this.searchIndex?.stats(),
       bands: this.searchIndex?.bands(),
     });
   }

@@ -2,6 +2,7 @@ import {
   attachVectorIndex,
   createVectorIndex,
   type NativeIndexStats,
+  type NativeMeasuredRecall,
   type NativeSearchResult,
   type NativeVectorIndex,
 } from "../../native/vector-index.js";
@@ -40,17 +41,19 @@ export class EmbeddedEngine implements VectorEngine {
   readonly metric: Metric;
   readonly generation: Generation;
   readonly shards: number;
+  readonly storage: "float32" | "float16";
   /** For `attach` in another thread, while this engine is open. */
   readonly handle: number;
   readonly #index: NativeVectorIndex;
   #closed = false;
 
   private constructor(index: NativeVectorIndex) {
-    const { dims, metric, generation, shards } = index.options;
+    const { dims, metric, generation, shards, storage } = index.options;
     this.dims = dims;
     this.metric = metric;
     this.generation = generation as Generation;
     this.shards = shards;
+    this.storage = storage;
     this.handle = index.handle;
     this.#index = index;
   }
@@ -137,12 +140,12 @@ export class EmbeddedEngine implements VectorEngine {
   }
 
   /**
-   * recall@k of searches as they come, on a sample of the newest queries (filled up with stored vectors) against exact
-   * scans, at low priority; undefined where there is nothing to ask.
+   * recall@k of searches as they come, on a sample of the newest queries that were in no measurement yet (filled up with
+   * stored vectors) against exact scans, at low priority; undefined where there is nothing to ask.
    */
-  async measureRecall(samples = 64, k = 50, options: { ef?: number; seed?: number } = {}): Promise<number | undefined> {
-    const recall = await translatedAsync(() => this.#index.measureRecall(samples, k, options.ef ?? 0, options.seed ?? 1));
-    return recall < 0 ? undefined : recall;
+  async measureRecall(samples = 64, k = 50, options: { ef?: number; seed?: number } = {}): Promise<NativeMeasuredRecall | undefined> {
+    const measured = await translatedAsync(() => this.#index.measureRecall(samples, k, options.ef ?? 0, options.seed ?? 1));
+    return measured.recall < 0 ? undefined : measured;
   }
 
   stats(): NativeIndexStats {

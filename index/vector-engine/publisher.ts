@@ -1,7 +1,9 @@
 import { KindredError } from "../../schemas/errors.js";
 import type { EmbeddedEngine } from "./embedded-engine.js";
+import { LiveRecall, type LiveRecallSettings } from "./live-recall.js";
 import { DEFAULT_LIMITS, nextRebuild, type RebuildLimits, type RebuildReason } from "./rebuild-rule.js";
-import type { BuildSettings, StagedShard, VerifiedShard, VerifySettings } from "./staged-shard.js";
+import { SearchBreadth } from "./search-breadth.js";
+import type { BuildSettings, StagedShard, VerifySettings } from "./staged-shard.js";
 
 export interface PublisherSettings {
   readonly limits?: Partial<RebuildLimits>;
@@ -11,15 +13,17 @@ export interface PublisherSettings {
   readonly minRecall?: number;
   /** How often it is looked whether something is due. 1,000 by default. */
   readonly checkIntervalMs?: number;
-  /** How often live recall is measured; 30,000 by default, 0 for never. */
-  readonly recallIntervalMs?: number;
-  /** Queries of one measurement. 64 by default. */
-  readonly recallSamples?: number;
+  readonly live?: Omit<LiveRecallSettings, "k" | "clock">;
+  /** ef is moved within these to hold `limits.targetRecall`; it stays as it is where they are not given. */
+  readonly efLimits?: { readonly least: number; readonly most: number };
   /** After a build it rests so many times as long as the build took, so that builds take at most half of one core. 1 by default. */
   readonly restRatio?: number;
   /** After a failure it rests at least so long, and twice as long after each further one. 10,000 by default. */
   readonly retryMs?: number;
+  /** Milliseconds that only rise: for all that rests or comes due. performance.now by default. */
+  readonly clock?: () => number;
   readonly onSwap?: (swap: Swap) => void;
+  readonly onTuned?: (tuned: Tuned) => void;
   /** The old set goes on after each of these. */
   readonly onError?: (error: unknown) => void;
 }
@@ -28,10 +32,18 @@ export interface Swap {
   readonly shard: number;
   readonly reason: RebuildReason | "asked";
   readonly nodes: number;
-  /** recall@k of the verification. */
+  /** recall@k of the verification, and the ef that it took. */
   readonly recall: number;
+  readonly ef: number;
   /** From the frozen copy to the assignment. */
   readonly seconds: number;
+}
+
+export interface Tuned {
+  readonly from: number;
+  readonly to: number;
+  /** What was measured at `from`. */
+  readonly recall: number;
 }
 
 export interface PublisherStats {
@@ -40,6 +52,10 @@ export interface PublisherStats {
   readonly lastSwap: Swap | undefined;
   /** recall@k of the newest measurement of live searches. */
   readonly liveRecall: number | undefined;
+  /** Breadth of searches that name none. */
+  readonly ef: number;
+  /** CPU that measuring live recall took. */
+  readonly measureCpuSeconds: number;
   readonly building: boolean;
 }
 
@@ -56,12 +72,16 @@ export class ShardPublisher {
   readonly #engine: EmbeddedEngine;
   readonly #settings: PublisherSettings;
   readonly #limits: RebuildLimits;
+  readonly #live: LiveRecall;
+  readonly #breadth: SearchBreadth;
+  readonly #clock: () => number;
   #timers: NodeJS.Timeout[] = [];
   #running: Promise<unknown> = Promise.resolve();
   #building = false;
   #measuring: Promise<unknown> | undefined;
   #restUntil = 0;
   #failuresInARow = 0;
+  #ef = 0;
   /** Doubled when a graph was not good enough: the next is built with more care. */
   #care = 1;
   #stats = { swaps: 0, failures: 0, lastSwap: undefined as Swap | undefined, liveRecall: undefined as number | undefined };
@@ -70,13 +90,17 @@ export class ShardPublisher {
     this.#engine = engine;
     this.#settings = settings;
     this.#limits = { ...DEFAULT_LIMITS, ...settings.limits };
+    const { live, verify, efLimits, clock = () => performance.now() } = settings;
+    this.#clock = clock;
+    this.#live = new LiveRecall(engine, { ...live, clock, ...(verify?.k !== undefined && { k: verify.k }) });
+    this.#breadth = new SearchBreadth(engine, efLimits && { ...efLimits, target: this.#limits.targetRecall, k: this.#live.k });
   }
 
   start(): void {
     if (this.#timers.length > 0) return;
-    const { checkIntervalMs = 1000, recallIntervalMs = 30_000 } = this.#settings;
+    const { checkIntervalMs = 1000 } = this.#settings;
     this.#every(checkIntervalMs, () => this.check());
-    if (recallIntervalMs > 0) this.#every(recallIntervalMs, () => this.measure());
+    this.#every(checkIntervalMs, () => this.measureIfDue());
   }
 
   /** No new build begins. One under way is cancelled when the engine is closed; this waits for neither. */
@@ -91,14 +115,16 @@ export class ShardPublisher {
   }
 
   stats(): PublisherStats {
-    return { ...this.#stats, building: this.#building };
+    if (!this.#engine.closed) this.#ef = this.#engine.ef;
+    return { ...this.#stats, ef: this.#ef, measureCpuSeconds: this.#live.cpuSeconds, building: this.#building };
   }
 
   /** Rebuilds what is due, if anything is and it is not resting; resolves when that is done. Never rejects. */
   async check(): Promise<void> {
-    if (this.#building || this.#engine.closed || performance.now() < this.#restUntil) return;
+    if (this.#building || this.#engine.closed || this.#clock() < this.#restUntil) return;
     try {
-      const next = nextRebuild(this.#engine.stats().shards, this.#stats.liveRecall, this.#limits);
+      const live = { recall: this.#stats.liveRecall, efHasRoom: this.#breadth.hasRoom, efGrowth: this.#breadth.growth };
+      const next = nextRebuild(this.#engine.stats().shards, live, this.#limits);
       if (next !== undefined) await this.#one(next.shard, next.reason);
     } catch (error) {
       this.#failed(error);
@@ -116,19 +142,34 @@ export class ShardPublisher {
     }
   }
 
-  /** Measures live recall. Never rejects; undefined where there is nothing to ask, or it failed. */
+  async measureIfDue(): Promise<void> {
+    if (!this.#engine.closed && this.#live.due()) await this.measure();
+  }
+
+  /** Measures live recall and moves ef by it. Never rejects; undefined where there is nothing to ask, or it failed. */
   async measure(): Promise<number | undefined> {
     if (this.#measuring !== undefined || this.#engine.closed) return this.#stats.liveRecall;
-    const measuring = this.#engine.measureRecall(this.#settings.recallSamples ?? 64, this.#settings.verify?.k ?? 50);
+    const measuring = this.#measure();
     this.#measuring = measuring;
     try {
-      this.#stats.liveRecall = await measuring;
+      await measuring;
     } catch (error) {
       this.#settings.onError?.(error);
     } finally {
       this.#measuring = undefined;
     }
     return this.#stats.liveRecall;
+  }
+
+  async #measure(): Promise<void> {
+    const [from, { swaps }] = [this.#engine.ef, this.#stats];
+    const measured = await this.#live.measure();
+    // Closed, or of a graph that is not in use any more.
+    if (this.#engine.closed || swaps !== this.#stats.swaps) return;
+    this.#stats.liveRecall = measured?.recall;
+    if (this.#engine.ef !== from) return;
+    const to = this.#breadth.tune(measured);
+    if (measured !== undefined && to !== from) this.#settings.onTuned?.({ from, to, recall: measured.recall });
   }
 
   #every(intervalMs: number, work: () => Promise<unknown>): void {
@@ -146,24 +187,22 @@ export class ShardPublisher {
 
   /** stage, verify, swap; the engine retires the old one. */
   async #swap(shard: number, reason: Swap["reason"]): Promise<Swap> {
-    const began = performance.now();
-    let held: StagedShard | VerifiedShard | undefined;
+    const began = this.#clock();
+    let staged: StagedShard | undefined;
     try {
-      const staged = await this.#engine.stage(shard, this.#buildSettings());
-      held = staged;
-      const verified = await staged.verify(this.#settings.verify);
+      staged = await this.#engine.stage(shard, this.#buildSettings());
       const { nodes } = staged;
-      held = verified;
-      await verified.publish(this.#settings.minRecall ?? 0.9);
-      const ms = performance.now() - began;
-      const swap: Swap = { shard, reason, nodes, recall: verified.recall, seconds: ms / 1000 };
-      this.#restUntil = performance.now() + ms * (this.#settings.restRatio ?? 1);
+      const good = await this.#breadth.verify(staged, this.#settings.verify);
+      await this.#breadth.publish(good, this.#settings.minRecall ?? 0.9);
+      const ms = this.#clock() - began;
+      const swap: Swap = { shard, reason, nodes, recall: good.shard.recall, ef: good.ef, seconds: ms / 1000 };
+      this.#restUntil = this.#clock() + ms * (this.#settings.restRatio ?? 1);
       this.#failuresInARow = 0;
       this.#stats = { ...this.#stats, swaps: this.#stats.swaps + 1, lastSwap: swap, liveRecall: undefined };
       this.#settings.onSwap?.(swap);
       return swap;
     } catch (error) {
-      held?.discard();
+      staged?.discard();
       throw error;
     }
   }
@@ -181,7 +220,7 @@ export class ShardPublisher {
     if (this.#engine.closed && error instanceof KindredError && (error.code === "NOT_READY" || error.code === "INVALID_ARGUMENT")) return;
     if (error instanceof KindredError && error.code === "SHARD_UNVERIFIED") this.#care = Math.min(this.#care * 2, 64);
     const { retryMs = 10_000 } = this.#settings;
-    this.#restUntil = performance.now() + Math.min(retryMs * 2 ** this.#failuresInARow++, LONGEST_RETRY_MS);
+    this.#restUntil = this.#clock() + Math.min(retryMs * 2 ** this.#failuresInARow++, LONGEST_RETRY_MS);
     this.#stats = { ...this.#stats, failures: this.#stats.failures + 1 };
     this.#settings.onError?.(error);
   }

@@ -9,9 +9,11 @@ export interface RebuildLimits {
   readonly freshShare: number;
   /** Share of the graph's nodes that may have lost their vector. .2 by default. */
   readonly removedShare: number;
-  /** Live recall below which the shard that changed most is rebuilt. .95 by default. */
+  /** Live recall below which the shard that changed most is rebuilt, once ef has no room left. .95 by default. */
   readonly targetRecall: number;
-  /** For that, this share of its rows must have changed since its last swap: else a rebuild would change nothing. .1 by default. */
+  /** It is rebuilt too when ef had to grow so many times since a graph was verified: a new one is cheaper to walk. 1.5 by default. */
+  readonly efGrowth: number;
+  /** For both, this share of its rows must have changed since its last swap: else a rebuild would change nothing. .1 by default. */
   readonly changedShare: number;
 }
 
@@ -21,17 +23,28 @@ export const DEFAULT_LIMITS: RebuildLimits = {
   freshShare: 0.2,
   removedShare: 0.2,
   targetRecall: 0.95,
+  efGrowth: 1.5,
   changedShare: 0.1,
 };
 
-export type RebuildReason = "first" | "fresh" | "removed" | "recall";
+export type RebuildReason = "first" | "fresh" | "removed" | "recall" | "ef";
+
+/** How live searches do. ef acts first: it helps at once, and a new graph only after its build. */
+export interface LiveSearches {
+  /** Undefined where it isn't measured. */
+  readonly recall: number | undefined;
+  /** Whether ef can go up yet. */
+  readonly efHasRoom: boolean;
+  /** ef now, over that at which the newest graph was good enough. */
+  readonly efGrowth: number;
+}
 
 const FRESH_FLOOR = 1000;
 
 /** Which shard is to be rebuilt next and why, the most urgent first; undefined where all are well. */
 export function nextRebuild(
   shards: readonly NativeShardStats[],
-  recall: number | undefined,
+  live: LiveSearches,
   limits: RebuildLimits,
 ): { shard: number; reason: RebuildReason } | undefined {
   const due = shards.flatMap((stats, shard) => {
@@ -41,10 +54,16 @@ export function nextRebuild(
   due.sort((a, b) => b.urgency - a.urgency || a.shard - b.shard);
   const [first] = due;
   if (first !== undefined) return { shard: first.shard, reason: first.reason };
-  if (recall === undefined || recall >= limits.targetRecall) return undefined;
+  const reason = strained(live, limits);
+  if (reason === undefined) return undefined;
   const changed = shards.map((stats) => (stats.nodes === 0 || stats.rows === 0 ? 0 : stats.changed / stats.rows));
   const most = Math.max(...changed);
-  return most < limits.changedShare ? undefined : { shard: changed.indexOf(most), reason: "recall" };
+  return most < limits.changedShare ? undefined : { shard: changed.indexOf(most), reason };
+}
+
+function strained({ recall, efHasRoom, efGrowth }: LiveSearches, limits: RebuildLimits): "recall" | "ef" | undefined {
+  if (efGrowth >= limits.efGrowth) return "ef";
+  return recall !== undefined && recall < limits.targetRecall && !efHasRoom ? "recall" : undefined;
 }
 
 function dueFor(stats: NativeShardStats, limits: RebuildLimits): { reason: RebuildReason; urgency: number } | undefined {

@@ -54,8 +54,7 @@ export async function saveShards(engine: EmbeddedEngine, directory: string, sett
     await mkdir(aside, { recursive: true });
     const shards: ManifestShard[] = [];
     for (let shard = 0; shard < engine.shards; shard++) shards.push(await saveShard(engine, shard, place, aside, id, settings));
-    const { dims, metric, generation } = engine;
-    const { storage } = engine.native.options;
+    const { dims, metric, generation, storage } = engine;
     const manifest: ShardManifest = {
       version: MANIFEST_VERSION,
       dims,

@@ -1,4 +1,4 @@
-import type { NativeStagedGraph, NativeVectorIndex } from "../../native/vector-index.js";
+import type { NativeMeasuredRecall, NativeStagedGraph, NativeVectorIndex } from "../../native/vector-index.js";
 import { KindredError } from "../../schemas/errors.js";
 import { translatedAsync } from "./native-errors.js";
 
@@ -22,7 +22,7 @@ export interface VerifySettings {
   readonly seed?: number;
 }
 
-/** A graph that is built and not searched yet. The only way on is `verify`; `discard` gives it up. */
+/** A graph that is built and not searched yet. The only way on is `verify`, at one ef after another if need be; `discard` gives it up. */
 export class StagedShard {
   readonly #index: NativeVectorIndex;
   readonly #graph: NativeStagedGraph;
@@ -43,9 +43,9 @@ export class StagedShard {
   /** Asks stored vectors of the shard for their neighbours, by the graph and by an exact scan. */
   async verify(settings: VerifySettings = {}): Promise<VerifiedShard> {
     const { samples = 200, k = 50, ef = 0, seed = 1 } = settings;
-    const recall = await translatedAsync(() => this.#index.verify(this.#graph, samples, k, ef, seed));
-    if (recall < 0) throw new KindredError("NOT_READY", "the engine was closed while a shard was verified");
-    return new VerifiedShard(this.#index, this.#graph, this.shard, recall);
+    const measured = await translatedAsync(() => this.#index.verify(this.#graph, samples, k, ef, seed));
+    if (measured.recall < 0) throw new KindredError("NOT_READY", "the engine was closed while a shard was verified");
+    return new VerifiedShard(this.#index, this.#graph, this.shard, measured);
   }
 
   discard(): void {
@@ -62,11 +62,15 @@ export class VerifiedShard {
     index: NativeVectorIndex,
     graph: NativeStagedGraph,
     readonly shard: number,
-    /** recall@k, 0..1 */
-    readonly recall: number,
+    readonly measured: NativeMeasuredRecall,
   ) {
     this.#index = index;
     this.#graph = graph;
+  }
+
+  /** recall@k, 0..1 */
+  get recall(): number {
+    return this.measured.recall;
   }
 
   /**

@@ -27,6 +27,8 @@ constexpr uint32_t kParallelScanList = 1u << 16;
 
 // All inside the caller's EpochGuard. `tops` has one for each query. False: the deadline passed before the end.
 bool ScanRange(const VectorTable& table, Queries queries, OrdinalRange range, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops);
+// The whole table on the calling thread alone, for work in the background: it takes no core from searches.
+bool ScanAlone(const VectorTable& table, Queries queries, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops);
 bool ScanList(const VectorTable& table, Queries queries, const uint32_t* ordinals, size_t count, const OrdinalFilter& filter, const Deadline& deadline,
               TopK* tops);
 

@@ -1,5 +1,7 @@
-// The newest queries, thinned out: what live recall is measured on. A search never waits for it.
+// The newest queries, thinned out: what live recall is measured on, each once, so that one measurement says something
+// that the last did not. A search never waits for it.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -18,10 +20,15 @@ class QuerySample {
     if (kept_.size() < kKept) kept_.emplace_back(query, query + floats);
     else kept_[next_++ % kKept].assign(query, query + floats);
   }
-  // At most `most` of them.
+  // At most `most` of them, the newest first; the others are given up.
   std::vector<std::vector<float>> Take(uint32_t most) {
     std::lock_guard<std::mutex> lock(mutex_);
-    std::vector<std::vector<float>> taken(kept_);
+    std::vector<std::vector<float>> taken;
+    taken.swap(kept_);
+    // After the first round the oldest is where the next would go.
+    if (taken.size() == kKept) std::rotate(taken.begin(), taken.begin() + next_ % kKept, taken.end());
+    next_ = 0;
+    std::reverse(taken.begin(), taken.end());
     if (taken.size() > most) taken.resize(most);
     return taken;
   }

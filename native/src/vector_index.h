@@ -17,6 +17,7 @@
 #include "exact_scan.h"
 #include "graph_walk.h"
 #include "hnsw_builder.h"
+#include "measured_recall.h"
 #include "query_sample.h"
 #include "shard_graph.h"
 #include "vector_table.h"
@@ -101,9 +102,9 @@ class VectorIndex : public std::enable_shared_from_this<VectorIndex> {
   SearchAnswer Search(const SearchRequest& request);
   // dims floats; false where the ordinal has no vector.
   bool Vector(uint32_t ordinal, float* out);
-  // recall@k of searches as they come, against exact scans of the same moment: of `samples` recent queries, filled up
-  // with stored vectors. -1 where there is nothing to ask or it was cancelled.
-  double MeasureRecall(uint32_t samples, uint32_t k, uint32_t ef, uint64_t seed, const std::atomic<bool>& cancelled);
+  // recall@k of searches as they come, against exact scans of the same moment: of the newest queries that were in no
+  // measurement yet, filled up with stored vectors to `samples`. On this thread alone.
+  MeasuredRecall MeasureRecall(uint32_t samples, uint32_t k, uint32_t ef, uint64_t seed, const std::atomic<bool>& cancelled);
   IndexStats Stats();
   // Frees what no reader holds any more.
   void Collect() { epochs_.Collect(); }
@@ -116,7 +117,7 @@ class VectorIndex : public std::enable_shared_from_this<VectorIndex> {
   // ---- builders, see staged_graph.h and frozen_shard.h ----
   // A shard's next graph from a frozen copy of its vectors. Null when cancelled. One at a time for each shard.
   std::shared_ptr<StagedGraph> Stage(uint32_t shard, const BuildParams& params, const std::atomic<bool>& cancelled);
-  double Verify(StagedGraph& staged, uint32_t samples, uint32_t k, uint32_t ef, uint64_t seed, const std::atomic<bool>& cancelled);
+  MeasuredRecall Verify(StagedGraph& staged, uint32_t samples, uint32_t k, uint32_t ef, uint64_t seed, const std::atomic<bool>& cancelled);
   // Throws IndexError SHARD_UNVERIFIED where Verify did not find at least `min_recall`; the old graph goes on.
   void Publish(StagedGraph& staged, double min_recall);
   std::shared_ptr<FrozenShard> Freeze(uint32_t shard);
@@ -146,6 +147,7 @@ class VectorIndex : public std::enable_shared_from_this<VectorIndex> {
   std::vector<float> Padded(const float* vector, bool normalise) const;
   void SearchOne(const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, bool& degraded);
   void SearchShard(const ShardState& shard, const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, bool& degraded);
+  bool ScansAll(uint32_t ef) const;
   bool AllowListIsShort(size_t allowed, uint32_t ef) const;
 
   // The writer, with mutex_ held.

@@ -113,7 +113,7 @@ void VectorIndex::NoteChanged(StagedGraph& staged, const std::vector<uint32_t>& 
   }
 }
 
-double VectorIndex::Verify(StagedGraph& staged, uint32_t samples, uint32_t k, uint32_t ef, uint64_t seed, const std::atomic<bool>& cancelled) {
+MeasuredRecall VectorIndex::Verify(StagedGraph& staged, uint32_t samples, uint32_t k, uint32_t ef, uint64_t seed, const std::atomic<bool>& cancelled) {
   std::lock_guard<std::mutex> one(staged.mutex_);
   if (staged.published_) RefuseArgument("the graph is published already");
   RefuseBehind(staged);
@@ -130,8 +130,7 @@ double VectorIndex::Verify(StagedGraph& staged, uint32_t samples, uint32_t k, ui
   const ShardState state{staged.graph_, staged.fresh_};
   const uint32_t width = std::max(ef == 0 ? default_ef() : ef, k);
   std::mt19937_64 random(seed);
-  double sum = 0;
-  uint32_t asked = 0;
+  RecallSum sum;
   constexpr uint32_t kTogether = 16;
   for (uint32_t at = 0; at < samples; at += kTogether) {
     EpochGuard guard(epochs_);
@@ -145,19 +144,20 @@ double VectorIndex::Verify(StagedGraph& staged, uint32_t samples, uint32_t k, ui
     const uint32_t count = static_cast<uint32_t>(queries.size() / table_.padded_dims());
     std::vector<TopK> exact(count);
     for (TopK& top : exact) top.Reset(k);
-    if (!ScanList(table_, {queries.data(), count}, members.data(), members.size(), all, deadline, exact.data())) return -1;
+    if (!ScanList(table_, {queries.data(), count}, members.data(), members.size(), all, deadline, exact.data())) return {};
     for (uint32_t q = 0; q < count; q++) {
       TopK found;
       found.Reset(k);
       bool degraded = false;
       SearchShard(state, queries.data() + size_t{q} * table_.padded_dims(), width, all, deadline, found, degraded);
-      sum += RecallOf(exact[q].Sorted(), found.Sorted());
-      asked++;
+      sum.Add(RecallOf(exact[q].Sorted(), found.Sorted()), true);
     }
   }
+  MeasuredRecall measured = sum.Result();
   // Nobody left to ask: nothing that could be found wrongly.
-  staged.recall_ = asked == 0 ? 1 : sum / asked;
-  return staged.recall_;
+  if (measured.queries == 0) measured.recall = 1;
+  staged.recall_ = measured.recall;
+  return measured;
 }
 
 void VectorIndex::Publish(StagedGraph& staged, double min_recall) {

@@ -11,6 +11,16 @@ std::shared_ptr<StagedGraph> StagedOf(const Napi::CallbackInfo& info) {
   return StagedObject::Unwrap(info[0].As<Napi::Object>())->staged();
 }
 
+Napi::Value ToObject(Napi::Env env, const MeasuredRecall& measured) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("recall", measured.recall);
+  out.Set("standardError", measured.standard_error);
+  out.Set("queries", measured.queries);
+  out.Set("walked", measured.walked);
+  out.Set("cpuSeconds", measured.cpu_seconds);
+  return out;
+}
+
 }  // namespace
 
 Napi::Value IndexObject::Build(const Napi::CallbackInfo& info) {
@@ -33,15 +43,15 @@ Napi::Value IndexObject::Build(const Napi::CallbackInfo& info) {
 
 Napi::Value IndexObject::Verify(const Napi::CallbackInfo& info) {
   return Answer(info.Env(), [&]() -> Napi::Value {
-    auto recall = std::make_shared<double>(-1);
+    auto measured = std::make_shared<MeasuredRecall>();
     const uint32_t samples = IntegerOf(info[1], "samples", 1, 100000), k = IntegerOf(info[2], "k", 1, kMaxK), ef = IntegerOf(info[3], "ef", 0, kMaxEf),
                    seed = IntegerOf(info[4], "seed", 0, UINT32_MAX);
     return StateOf(info).jobs->Run(
         info.Env(), cancelled_,
-        [index = Open(), cancelled = cancelled_, staged = StagedOf(info), samples, k, ef, seed, recall] {
-          *recall = index->Verify(*staged, samples, k, ef, seed, *cancelled);
+        [index = Open(), cancelled = cancelled_, staged = StagedOf(info), samples, k, ef, seed, measured] {
+          *measured = index->Verify(*staged, samples, k, ef, seed, *cancelled);
         },
-        [recall](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, *recall); });
+        [measured](Napi::Env env) -> Napi::Value { return ToObject(env, *measured); });
   });
 }
 
@@ -56,12 +66,12 @@ Napi::Value IndexObject::Publish(const Napi::CallbackInfo& info) {
 
 Napi::Value IndexObject::MeasureRecall(const Napi::CallbackInfo& info) {
   return Answer(info.Env(), [&]() -> Napi::Value {
-    auto recall = std::make_shared<double>(-1);
+    auto measured = std::make_shared<MeasuredRecall>();
     const uint32_t samples = IntegerOf(info[0], "samples", 1, 100000), k = IntegerOf(info[1], "k", 1, kMaxK), ef = IntegerOf(info[2], "ef", 0, kMaxEf),
                    seed = IntegerOf(info[3], "seed", 0, UINT32_MAX);
     return StateOf(info).jobs->Run(
-        info.Env(), cancelled_, [index = Open(), cancelled = cancelled_, samples, k, ef, seed, recall] { *recall = index->MeasureRecall(samples, k, ef, seed, *cancelled); },
-        [recall](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, *recall); });
+        info.Env(), cancelled_, [index = Open(), cancelled = cancelled_, samples, k, ef, seed, measured] { *measured = index->MeasureRecall(samples, k, ef, seed, *cancelled); },
+        [measured](Napi::Env env) -> Napi::Value { return ToObject(env, *measured); });
   });
 }
 

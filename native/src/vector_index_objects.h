@@ -90,11 +90,11 @@ class IndexObject : public Napi::ObjectWrap<IndexObject>, Wrapped<VectorIndex> {
   Napi::Value Search(const Napi::CallbackInfo& info);
   // (shard, m, efConstruction, seed) -> StagedGraph, or undefined when the index was closed meanwhile
   Napi::Value Build(const Napi::CallbackInfo& info);
-  // (staged, samples, k, ef or 0, seed) -> recall@k, or -1 when the index was closed meanwhile
+  // (staged, samples, k, ef or 0, seed) -> what was measured; a recall of -1 when the index was closed meanwhile
   Napi::Value Verify(const Napi::CallbackInfo& info);
   // (staged, minRecall)
   Napi::Value Publish(const Napi::CallbackInfo& info);
-  // (samples, k, ef or 0, seed) -> recall@k or -1
+  // (samples, k, ef or 0, seed) -> what was measured; a recall of -1 where there was nothing to ask
   Napi::Value MeasureRecall(const Napi::CallbackInfo& info);
   // (shard) -> FrozenShard
   Napi::Value Freeze(const Napi::CallbackInfo& info);

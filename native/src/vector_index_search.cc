@@ -105,25 +105,26 @@ bool VectorIndex::AllowListIsShort(size_t allowed, uint32_t ef) const {
   return allowed <= kShortAllowList || static_cast<double>(allowed) <= even;
 }
 
+// Where a walk would be no quicker than one scan of all (on several cores): few rows for this ef, or most in no graph.
+// Inside an EpochGuard.
+bool VectorIndex::ScansAll(uint32_t ef) const {
+  if (table_.size() < uint64_t{options_.scan_rows_per_ef} * ef) return true;
+  uint64_t fresh = 0;
+  for (const ShardState& shard : Set().shards) fresh += shard.fresh->size();
+  return fresh * 2 >= table_.size();
+}
+
 void VectorIndex::SearchOne(const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, bool& degraded) {
   if (filter.allow != nullptr && AllowListIsShort(filter.allow->members().size(), ef)) {
     const auto& allowed = filter.allow->members();
     if (!ScanList(table_, {query, 1}, allowed.data(), allowed.size(), filter, deadline, &top)) degraded = true;
     return;
   }
-  if (table_.size() < uint64_t{options_.scan_rows_per_ef} * ef) {
+  if (ScansAll(ef)) {
     if (!ScanRange(table_, {query, 1}, {}, filter, deadline, &top)) degraded = true;
     return;
   }
-  const ShardSet& set = Set();
-  // Where most are in no graph, one scan of all (on several cores) is the quickest.
-  uint64_t fresh = 0;
-  for (const ShardState& shard : set.shards) fresh += shard.fresh->size();
-  if (fresh * 2 >= table_.size()) {
-    if (!ScanRange(table_, {query, 1}, {}, filter, deadline, &top)) degraded = true;
-    return;
-  }
-  for (const ShardState& shard : set.shards) SearchShard(shard, query, ef, filter, deadline, top, degraded);
+  for (const ShardState& shard : Set().shards) SearchShard(shard, query, ef, filter, deadline, top, degraded);
 }
 
 void VectorIndex::SearchShard(const ShardState& shard, const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top,
@@ -150,7 +151,8 @@ void VectorIndex::SearchShard(const ShardState& shard, const float* query, uint3
   if (!ScanList(table_, {query, 1}, fresh.data(), fresh.size(), filter, deadline, &top)) degraded = true;
 }
 
-double VectorIndex::MeasureRecall(uint32_t samples, uint32_t k, uint32_t ef, uint64_t seed, const std::atomic<bool>& cancelled) {
+MeasuredRecall VectorIndex::MeasureRecall(uint32_t samples, uint32_t k, uint32_t ef, uint64_t seed, const std::atomic<bool>& cancelled) {
+  RecallSum sum;
   std::vector<std::vector<float>> queries = sample_.Take(samples);
   std::mt19937_64 random(seed);
   std::vector<float> vector(options_.dims);
@@ -163,26 +165,30 @@ double VectorIndex::MeasureRecall(uint32_t samples, uint32_t k, uint32_t ef, uin
   const uint32_t width = std::max(ef == 0 ? default_ef() : ef, k);
   // A few queries at a time: one pass over the table serves them all, and the epoch is not held for long.
   constexpr size_t kTogether = 16;
-  double sum = 0;
   std::vector<float> block(kTogether * table_.padded_dims());
   for (size_t at = 0; at < queries.size(); at += kTogether) {
     const uint32_t count = static_cast<uint32_t>(std::min(kTogether, queries.size() - at));
+    EpochGuard guard(epochs_);
+    // A scan need not be held against itself.
+    if (ScansAll(width)) {
+      for (uint32_t i = 0; i < count; i++) sum.Add(1, false);
+      continue;
+    }
     std::vector<TopK> exact(count);
     for (uint32_t i = 0; i < count; i++) {
       exact[i].Reset(k);
       std::copy(queries[at + i].begin(), queries[at + i].end(), block.begin() + static_cast<ptrdiff_t>(i * table_.padded_dims()));
     }
-    EpochGuard guard(epochs_);
-    if (!ScanRange(table_, {block.data(), count}, {}, all, deadline, exact.data())) return -1;
+    if (!ScanAlone(table_, {block.data(), count}, all, deadline, exact.data())) return {};
     for (uint32_t i = 0; i < count; i++) {
       TopK found;
       found.Reset(k);
       bool degraded = false;
       SearchOne(queries[at + i].data(), width, all, deadline, found, degraded);
-      sum += RecallOf(exact[i].Sorted(), found.Sorted());
+      sum.Add(RecallOf(exact[i].Sorted(), found.Sorted()), true);
     }
   }
-  return queries.empty() ? -1 : sum / static_cast<double>(queries.size());
+  return sum.Result();
 }
 
 }  // namespace kindred

@@ -121,6 +121,10 @@ export interface UpdaterMetrics {
   readonly indexRecallAtK?: number;
   /** Absent where there is no index. */
   readonly bands?: FingerprintBandCounts;
+  /** Gauge: breadth of searches; absent before the index is open. */
+  readonly indexEf?: number;
+  /** CPU that measuring live recall took. */
+  readonly indexMeasureCpuSeconds?: number;
 }
 
 /** Rows of one shard of an index, for metrics: `users-vectors-0`, `fingerprints`, ... */

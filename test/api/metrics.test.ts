@@ -20,6 +20,8 @@ const snapshot = (scale: number): UpdaterMetrics => ({
   stateRows: 99,
   indexRecallAtK: 0.975,
   bands: { largestBucket: 70_000, bucketsOverCap: 2, staleEntries: 123 },
+  indexEf: 160,
+  indexMeasureCpuSeconds: 0.5 * scale,
 });
 
 describe("the metrics", () => {
@@ -37,6 +39,8 @@ describe("the metrics", () => {
       "kindred_index_band_buckets_over_cap gauge",
       "kindred_index_band_largest_bucket gauge",
       "kindred_index_band_stale_entries gauge",
+      "kindred_index_ef gauge",
+      "kindred_index_measure_cpu_seconds_total counter",
       "kindred_index_recall_at_k gauge",
       "kindred_index_rows gauge",
       "kindred_index_swap_duration_seconds histogram",
@@ -67,6 +71,8 @@ describe("the metrics", () => {
     expect(text).toContain("kindred_index_band_largest_bucket 70000");
     expect(text).toContain("kindred_index_band_buckets_over_cap 2");
     expect(text).toContain("kindred_index_band_stale_entries 123");
+    expect(text).toContain("kindred_index_ef 160");
+    expect(text).toContain("kindred_index_measure_cpu_seconds_total 2.5");
   });
 
   it("are served as text, with events, recalls and index rows of this server", async () => {

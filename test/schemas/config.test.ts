@@ -63,6 +63,13 @@ describe("the configuration's defaults", () => {
 });
 
 describe("buildConfig", () => {
+  it("refuses limits of ef that leave nothing between them, and takes equal ones", () => {
+    expect(() => from({ index: { efLeast: 200, efMost: 100 } })).toThrow(
+      /index\.efLeast: 200 is above index\.efMost; allowed: at most 100/,
+    );
+    expect(from({ index: { efLeast: 200, efMost: 200 } }).index).toMatchObject({ efLeast: 200, efMost: 200 });
+  });
+
   it("adds to tables, removes by an empty entry and needs whole entries", () => {
     expect(from({ fold: { actions: { purchase: 5, play: null } } }).fold.actions).toEqual({
       ...DEFAULT_ACTIONS,

@@ -247,6 +247,30 @@ describe("Updater", () => {
     expect(lines).toContain("the saved index is reopened");
   });
 
+  it("makes the index anew where vectors are to be stored otherwise, and answers alike", async () => {
+    const first = await start();
+    await first.intake.append(past);
+    await first.drained();
+    const before = await neighbors(first);
+    await stop(first);
+    lines = [];
+    const half = await start({ index: { storage: "float16" } });
+    expect(lines).not.toContain("the saved index is reopened");
+    expect(half.index?.engine.storage).toBe("float16");
+    const after = new Map(await neighbors(half));
+    for (const [id, score] of before.slice(0, 10)) expect(after.get(id)).toBeCloseTo(score, 2);
+    await stop(half);
+    const again = await start({ index: { storage: "float16" } });
+    expect(lines).toContain("the saved index is reopened");
+    expect(again.index?.engine.storage).toBe("float16");
+  });
+
+  it("begins with ef within its limits, and tells it", async () => {
+    expect((await start({ index: { ef: 32 } })).metrics().indexEf).toBe(64);
+    await stop(open[0] as Updater);
+    expect((await start({ index: { efLeast: 300, efMost: 300 } })).metrics().indexEf).toBe(300);
+  });
+
   it("leaves nothing of an erased user in the index's files or in a shadow for long", async () => {
     const gone = "soon-erased" as UserId;
     const first = await start();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { EmbeddedEngine } from "../../../index/vector-engine/embedded-engine.js";
-import { ShardPublisher, type Swap } from "../../../index/vector-engine/publisher.js";
+import { ShardPublisher, type Swap, type Tuned } from "../../../index/vector-engine/publisher.js";
 import { GENERATION } from "./conformance.js";
 import { listeners, upTo } from "./listeners.js";
 
@@ -18,7 +18,15 @@ it("does nothing where nothing is due", async () => {
   const publisher = new ShardPublisher(engine, settings);
   engine.upsert({ ordinals: upTo(100), vectors: town.rows(100) });
   await publisher.check();
-  expect(publisher.stats()).toEqual({ swaps: 0, failures: 0, lastSwap: undefined, liveRecall: undefined, building: false });
+  expect(publisher.stats()).toEqual({
+    swaps: 0,
+    failures: 0,
+    lastSwap: undefined,
+    liveRecall: undefined,
+    ef: 128,
+    measureCpuSeconds: 0,
+    building: false,
+  });
 });
 
 it("builds, verifies and swaps what is due, one shard at a time", async () => {
@@ -105,8 +113,32 @@ it("measures live recall, and rebuilds by it", async () => {
   expect(publisher.stats()).toMatchObject({ swaps: 3, lastSwap: { reason: "recall" } });
 });
 
+it("moves ef first when live recall falls, rebuilds when ef had to grow by half, and then searches as before", async () => {
+  const narrow = EmbeddedEngine.create({ dims: 32, metric: "cosine", generation: GENERATION, ef: 50, scanRowsPerEf: 0 });
+  const tuned: Tuned[] = [];
+  const publisher = new ShardPublisher(narrow, {
+    ...settings,
+    limits: { ...limits, targetRecall: 0.97 },
+    build: { m: 4, efConstruction: 10 },
+    verify: { samples: 32, ef: 50 },
+    ...{ minRecall: 0, efLimits: { least: 50, most: 1000 }, onTuned: (move) => tuned.push(move) },
+  });
+  narrow.upsert({ ordinals: upTo(2000), vectors: town.rows(2000) });
+  await publisher.rebuild(0);
+  for (const ordinal of upTo(400)) narrow.upsert({ ordinals: Uint32Array.of(ordinal), vectors: narrow.vector(ordinal) as Float32Array });
+  await publisher.check();
+  expect(publisher.stats()).toMatchObject({ swaps: 1, ef: 50, liveRecall: undefined });
+  expect(await publisher.measure()).toBeLessThan(0.955);
+  expect(tuned).toEqual([{ from: 50, to: publisher.stats().ef, recall: publisher.stats().liveRecall }]);
+  expect(publisher.stats().ef).toBeGreaterThanOrEqual(75);
+  expect(publisher.stats().measureCpuSeconds).toBeGreaterThan(0);
+  await publisher.check();
+  expect(publisher.stats()).toMatchObject({ swaps: 2, ef: 50, lastSwap: { reason: "ef", ef: 50 } });
+  await narrow.close();
+});
+
 it("swaps by itself while searches and upserts go on, none of which fails", async () => {
-  const publisher = new ShardPublisher(engine, { ...settings, checkIntervalMs: 5, recallIntervalMs: 20 });
+  const publisher = new ShardPublisher(engine, { ...settings, checkIntervalMs: 5, live: { intervalMs: 20 } });
   publisher.start();
   for (let i = 0; i < 60 || publisher.stats().swaps < 2; i++) {
     engine.upsert({ ordinals: upTo(100, (i % 60) * 100), vectors: town.rows(100) });
