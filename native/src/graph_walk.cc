@@ -14,10 +14,11 @@ constexpr uint32_t kExpansionsPerClock = 16;
 
 class Walk {
  public:
-  Walk(const ShardGraph& shard, const VectorTable& table, const float* query, const OrdinalFilter& filter, WalkScratch& scratch, TopK& found, uint32_t ef)
-      : shard_(shard), table_(table), query_(query), filter_(filter), scratch_(scratch), found_(found), ghosts_left_(2 * ef + 64) {}
+  Walk(const ShardGraph& shard, const VectorTable& table, const float* query, const OrdinalFilter& filter, WalkScratch& scratch, TopK& found, uint32_t ef,
+       int64_t most_scored)
+      : shard_(shard), table_(table), query_(query), filter_(filter), scratch_(scratch), found_(found), ghosts_left_(2 * ef + 64), scores_left_(most_scored) {}
 
-  bool Run(const Deadline& deadline) {
+  WalkEnd Run(const Deadline& deadline) {
     scratch_.Begin(shard_.nodes());
     const WalkScratch::Candidate start = Descend();
     scratch_.Visit(start.node);
@@ -26,15 +27,16 @@ class Walk {
     uint32_t expansions = 0;
     while (!scratch_.candidates.empty()) {
       const WalkScratch::Candidate best = scratch_.candidates.front();
-      if (found_.full() && !found_.Accepts(best.score)) return true;
+      if (found_.full() && !found_.Accepts(best.score)) return WalkEnd::kComplete;
       std::pop_heap(scratch_.candidates.begin(), scratch_.candidates.end());
       scratch_.candidates.pop_back();
       const uint32_t owner = shard_.owner_of_node[best.node];
       if (owner & kBucketBit) OfferMembers(owner & ~kBucketBit);
       Expand(best);
-      if (++expansions % kExpansionsPerClock == 0 && deadline.Passed()) return false;
+      if (scores_left_ < 0) return WalkEnd::kSpent;
+      if (++expansions % kExpansionsPerClock == 0 && deadline.Passed()) return WalkEnd::kDeadline;
     }
-    return true;
+    return WalkEnd::kComplete;
   }
 
  private:
@@ -69,6 +71,7 @@ class Walk {
   void Expand(const WalkScratch::Candidate& from) {
     const uint32_t count = Gather(shard_.graph->Neighbors(from.node, 0), shard_.graph->Width(0), true);
     const uint32_t live = Fetch(count, &from);
+    scores_left_ -= live;
     table_.kernels().scores(query_, rows_, live, table_.padded_dims(), scores_);
     for (uint32_t i = 0; i < live; i++) {
       if (found_.full() && !found_.Accepts(scores_[i])) continue;
@@ -158,6 +161,7 @@ class Walk {
 
   void OfferMembers(uint32_t bucket) {
     const uint32_t limit = table_.OrdinalLimit();
+    scores_left_ -= shard_.bucket_start[bucket + 1] - shard_.bucket_start[bucket];
     for (uint32_t i = shard_.bucket_start[bucket]; i < shard_.bucket_start[bucket + 1]; i++) {
       const uint32_t ordinal = shard_.bucket_members[i];
       const void* row = ordinal < limit ? table_.Row(ordinal) : nullptr;
@@ -182,6 +186,7 @@ class Walk {
   WalkScratch& scratch_;
   TopK& found_;
   uint32_t ghosts_left_;
+  int64_t scores_left_;
   uint32_t buckets_ = 0;
   uint32_t nodes_[kMostNeighbors], owners_[kMostNeighbors], bucket_nodes_[kMostNeighbors];
   const std::atomic<uint32_t>* cells_[kMostNeighbors];
@@ -191,9 +196,9 @@ class Walk {
 
 }  // namespace
 
-bool WalkGraph(const ShardGraph& shard, const VectorTable& table, const float* query, const OrdinalFilter& filter, const Deadline& deadline,
-               WalkScratch& scratch, TopK& found, uint32_t ef) {
-  return Walk(shard, table, query, filter, scratch, found, ef).Run(deadline);
+WalkEnd WalkGraph(const ShardGraph& shard, const VectorTable& table, const float* query, const OrdinalFilter& filter, const Deadline& deadline,
+                  WalkScratch& scratch, TopK& found, uint32_t ef, int64_t most_scored) {
+  return Walk(shard, table, query, filter, scratch, found, ef, most_scored).Run(deadline);
 }
 
 }  // namespace kindred

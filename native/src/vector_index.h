@@ -146,7 +146,9 @@ class VectorIndex : public std::enable_shared_from_this<VectorIndex> {
   const ShardSet& Set() const { return *set_.load(std::memory_order_acquire); }
   std::vector<float> Padded(const float* vector, bool normalise) const;
   void SearchOne(const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, bool& degraded);
-  void SearchShard(const ShardState& shard, const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, bool& degraded);
+  bool SearchShard(const ShardState& shard, const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, bool& degraded,
+                   int64_t most_scored);
+  void ScanAllowed(const float* query, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, bool& degraded) const;
   bool ScansAll(uint32_t ef) const;
   bool AllowListIsShort(size_t allowed, uint32_t ef) const;
 

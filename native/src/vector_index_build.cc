@@ -149,7 +149,7 @@ MeasuredRecall VectorIndex::Verify(StagedGraph& staged, uint32_t samples, uint32
       TopK found;
       found.Reset(k);
       bool degraded = false;
-      SearchShard(state, queries.data() + size_t{q} * table_.padded_dims(), width, all, deadline, found, degraded);
+      SearchShard(state, queries.data() + size_t{q} * table_.padded_dims(), width, all, deadline, found, degraded, INT64_MAX);
       sum.Add(RecallOf(exact[q].Sorted(), found.Sorted()), true);
     }
   }
