@@ -108,6 +108,7 @@ class ReadModelWrap : public Napi::ObjectWrap<ReadModelWrap> {
                         InstanceMethod<&ReadModelWrap::ItemsOfNeighbors>("itemsOfNeighbors"),
                         InstanceMethod<&ReadModelWrap::CoOccurring>("coOccurring"), InstanceMethod<&ReadModelWrap::PopularItems>("popularItems"),
                         InstanceMethod<&ReadModelWrap::RecentUsers>("recentUsers"), InstanceMethod<&ReadModelWrap::GetStats>("stats"),
+                        InstanceMethod<&ReadModelWrap::ItemCount>("itemCount"),
                         InstanceMethod<&ReadModelWrap::Save>("save"), InstanceMethod<&ReadModelWrap::Load>("load")});
   }
 
@@ -378,6 +379,10 @@ class ReadModelWrap : public Napi::ObjectWrap<ReadModelWrap> {
   }
   Napi::Value RecentUsers(const Napi::CallbackInfo& info) {
     return Guarded(info.Env(), [&]() -> Napi::Value { return ToUint32Array(info.Env(), model().RecentUsers(Limit(info[0]))); });
+  }
+
+  Napi::Value ItemCount(const Napi::CallbackInfo& info) {
+    return Guarded(info.Env(), [&]() -> Napi::Value { return Napi::Number::New(info.Env(), model().item_count()); });
   }
 
   Napi::Value GetStats(const Napi::CallbackInfo& info) {
