@@ -1,10 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { ItemShards } from "../../index/item-shards.js";
 import { NativeReadModel } from "../../index/read-model/native-read-model.js";
 import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
-import { type PublisherStats, ShardPublisher, type Swap } from "../../index/vector-engine/publisher.js";
-import type { GenerationRef } from "../../schemas/catalogue.js";
-import type { Config } from "../../schemas/config.js";
+import { type PublisherStats, ShardPublisher } from "../../index/vector-engine/publisher.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { ItemId, Offset } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
@@ -14,17 +13,13 @@ import type { PartitionState } from "../../state/partition-state.js";
 import type { PublishedRows } from "../../state/publish-rows.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
 import { IndexFiles, type SavedIndex } from "./index-files.js";
-import type { UpdaterLog } from "./updater-log.js";
+import { type ItemShardsOptions, itemRows, openItemShards } from "./open-item-shards.js";
 
 /** Side information handed to the read model in one call. */
 const INFOS_A_CALL = 4_096;
 
-export interface SearchIndexOptions {
-  readonly config: Config;
-  readonly ref: GenerationRef;
+export interface SearchIndexOptions extends ItemShardsOptions {
   readonly state: PartitionState;
-  readonly log: UpdaterLog;
-  readonly onSwap?: (swap: Swap) => void;
 }
 
 /** What recall searches: the read model and the vectors of one generation, in the addon's memory. One thread writes it. */
@@ -39,6 +34,8 @@ export class SearchIndex implements RowPublisher {
     private readonly files: IndexFiles,
     private readonly options: SearchIndexOptions,
     savedOffset: Offset,
+    /** Items by vector; undefined where the model has no output vectors. */
+    readonly items: ItemShards | undefined,
   ) {
     const { index } = options.config;
     this.savedOffset = savedOffset;
@@ -68,20 +65,24 @@ export class SearchIndex implements RowPublisher {
     const changed = fits && saved.offset <= state.appliedOffset ? state.changedSince(saved.offset) : undefined;
     if (saved && changed) {
       log.info({ savedAt: saved.offset, appliedAt: state.appliedOffset }, "the saved index is reopened");
-      return new SearchIndex(saved.model, saved.engine, files, options, saved.offset).filled(changed);
+      const items = await openItemShards(options, files.itemsDirectory, saved.model);
+      return new SearchIndex(saved.model, saved.engine, files, options, saved.offset, items).filled(changed);
     }
     await saved?.engine.close();
     saved?.model.close();
     const model = NativeReadModel.create();
     const empty = EmbeddedEngine.create({ dims: ref.dims, metric: "cosine", generation: ref.generation, ef, shards, driftCosine });
-    const index = new SearchIndex(model, empty, files, options, 0 as Offset);
+    const items = await openItemShards(options, undefined, model);
+    const index = new SearchIndex(model, empty, files, options, 0 as Offset, items);
     index.stale = existsSync(join(config.dataDir, "index"));
     return index.filled(state.scanRows());
   }
 
   /** Begins to rebuild shards in the background. An exact engine has no graphs. */
   start(): void {
-    if (this.options.config.index.engine !== "exact") this.publisher.start();
+    if (this.options.config.index.engine === "exact") return;
+    this.publisher.start();
+    this.items?.start();
   }
 
   /** Makes a committed micro-batch recallable. */
@@ -96,6 +97,7 @@ export class SearchIndex implements RowPublisher {
     const flush = (): void => {
       if (ids.length > 0) this.model.putItemInfo(ids, json);
       [ids, json] = [[], []];
+      this.items?.follow(this.model);
     };
     for await (const info of items) {
       ids.push(info.item);
@@ -111,7 +113,7 @@ export class SearchIndex implements RowPublisher {
     const vectors = this.engine
       .stats()
       .shards.map(({ rows }, shard) => ({ shard: `user-vectors-${this.engine.generation}-${shard}`, rows }));
-    return [{ shard: "users", rows: users }, { shard: "fingerprints", rows: fingerprints }, ...vectors];
+    return [{ shard: "users", rows: users }, { shard: "fingerprints", rows: fingerprints }, ...vectors, ...itemRows(this.items)];
   }
 
   /** Whether the files may hold users who are erased: they are to be replaced soon. */
@@ -132,7 +134,7 @@ export class SearchIndex implements RowPublisher {
     const stale = this.stale;
     this.stale = false;
     try {
-      this.savedOffset = await this.files.save(this.model, this.engine);
+      this.savedOffset = await this.files.save(this.model, this.engine, this.items);
     } catch (error) {
       this.stale ||= stale;
       throw error;
@@ -144,6 +146,7 @@ export class SearchIndex implements RowPublisher {
     this.publisher.stop();
     await this.engine.close();
     await this.publisher.settled();
+    await this.items?.close();
     this.model.close();
   }
 
@@ -159,6 +162,7 @@ export class SearchIndex implements RowPublisher {
     // The ordinals go with the ids: an erased user's must be known before the read model forgets them.
     const gone = erased.flatMap((user) => this.model.userOrdinal(user) ?? []);
     const ordinals = this.model.apply({ partition: at.partition, offset: at.endOffset, eventTime: at.eventTime, rows, erased });
+    this.items?.follow(this.model);
     if (gone.length > 0) this.engine.remove(Uint32Array.from(gone));
     const own = vectors.find(({ generation, dims }) => generation === this.engine.generation && dims === this.engine.dims);
     if (own && rows.length > 0) this.engine.upsert({ ordinals, vectors: own.values });

@@ -1,11 +1,9 @@
 import { Worker } from "node:worker_threads";
-import { NativeReadModel } from "../../index/read-model/native-read-model.js";
-import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { IndexShardRows, UpdaterMetrics } from "../../schemas/ports/admin.js";
-import type { ReadModelReader, VectorEngine } from "../../schemas/ports/read-model.js";
 import { AppliedWaiters } from "./applied-waiters.js";
+import { attachIndex, type OpenedIndex } from "./opened-index.js";
 import { fromSentError, RemoteCalls } from "./port-calls.js";
 import { remoteUpdater, type UpdaterCalls, type UpdaterNews, type UpdaterPorts } from "./worker-ports.js";
 
@@ -21,12 +19,6 @@ function deferred<T>(): Deferred<T> {
     settle = { resolve, reject };
   });
   return { promise, ...(settle as Omit<Deferred<T>, "promise">) };
-}
-
-/** What recall reads, attached to in this thread. */
-export interface OpenedIndex {
-  readonly readModel: ReadModelReader;
-  readonly engine: VectorEngine;
 }
 
 export interface UpdaterThreadEvents {
@@ -103,13 +95,9 @@ export class UpdaterThread {
     await stopped;
   }
 
-  private attach({ readModel: handle, engine: given }: Extract<UpdaterNews, { kind: "opened" }>): OpenedIndex {
-    const readModel = NativeReadModel.attach(handle);
-    const engine = EmbeddedEngine.attach(given.handle);
-    this.detach = async () => {
-      await engine.close();
-      readModel.close();
-    };
-    return { readModel, engine };
+  private attach(news: Extract<UpdaterNews, { kind: "opened" }>): OpenedIndex {
+    const opened = attachIndex(news);
+    this.detach = opened.close;
+    return opened;
   }
 }
