@@ -20,7 +20,7 @@ export const isTrained = (vectors: ItemVectors): vectors is TrainedVectors => ve
 export interface ItemShardsSettings {
   readonly generation: Generation;
   readonly vectors: TrainedVectors;
-  readonly engine?: Pick<EmbeddedEngineSettings, "shards" | "storage" | "driftCosine" | "ef" | "scanRowsPerEf">;
+  readonly engine?: Pick<EmbeddedEngineSettings, "shards" | "storage" | "driftCosine" | "ef" | "scanRowsPerEf" | "longestShare">;
   readonly publisher?: PublisherSettings;
 }
 

@@ -154,7 +154,10 @@ std::shared_ptr<StagedGraph> VectorIndex::Stage(uint32_t shard, const BuildParam
   CopyRows(ordinals, rows);
   if (ordinals.empty()) RefuseArgument("shard " + std::to_string(shard) + " has no vectors");
   const uint32_t stride = table_.padded_dims();
+  LengthOrder longest;
+  if (options_.metric == Metric::kInnerProduct) longest = LengthOrder(ordinals, rows.data(), stride, kNoOrdinalMark, options_.longest_share);
   staged->graph_ = LayOutNodes(ordinals, rows, stride, options_.dims);
+  staged->graph_->longest = std::move(longest);
   const uint32_t nodes = static_cast<uint32_t>(staged->graph_->owner_of_node.size());
   if (options_.metric == Metric::kInnerProduct) EvenOutLengths(rows, nodes, stride);
   staged->graph_->graph = BuildGraph({rows.data(), nodes, stride}, params, cancelled);
@@ -338,6 +341,8 @@ void VectorIndex::Load(uint32_t shard, const FrozenShard& loaded) {
     ShardGraph& graph = *next.graph;
     graph.graph = loaded.graph;
     graph.built = loaded.built;
+    if (options_.metric == Metric::kInnerProduct) 
+      graph.longest = LengthOrder(loaded.ordinals, loaded.rows.data(), loaded.stride, kNoOrdinalMark, options_.longest_share);
     graph.bucket_stride = loaded.stride;
     graph.bucket_rows = AlignedArray<float>(loaded.bucket_rows.size());
     std::memcpy(graph.bucket_rows.data(), loaded.bucket_rows.data(), loaded.bucket_rows.bytes());
