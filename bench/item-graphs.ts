@@ -1,7 +1,8 @@
 /**
  * Which graph finds items by inner product? Output vectors differ in length: the popular are long and are near everything. Links
  * chosen by products of rows scaled to |x|^(1 - p) (p = 0: plain inner product, as ip-NSW; p = .85: what the engine does; p = 1: by
- * angle), against the Euclidean reduction of Bachrach et al. (RecSys 2014): one more dimension that makes all rows as long, by cosine.
+ * angle), the Euclidean reduction of Bachrach et al. (RecSys 2014): one more dimension that makes all rows as long, by cosine; and the
+ * longest rows scanned first as far as a shorter one could still enter (LEMP, SIGMOD 2015), the graph walked only where one could.
  * Real visits, a truncated SVD's output vectors, pooled real users as queries.
  *
  *   npm run -s bench -- item-graphs --train FILE [--dims 64,128,256]     (a split file: `user item item ...` a line, .gz)
@@ -25,7 +26,7 @@ const OWN_POWER = 0.85;
 const results = new Results(
   "item-graphs",
   `Recall@50 of graphs over ${tables.items.toLocaleString("en-US")} items by inner product (real check-ins, SVD output vectors), ${QUERIES} pooled real users; M ${BUILD.m}, efConstruction ${BUILD.efConstruction}.`,
-  ["dims", "links chosen by", "recall, ef 64", "ef 128", "ef 256", "CPU us a query, ef 128", "recall as verified (items as queries)"],
+  ["dims", "how", "recall, ef 64", "ef 128", "ef 256", "CPU us a query, ef 128", "recall as verified (items as queries)"],
 );
 
 const lengthOf = (row: Float32Array): number => Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
@@ -35,8 +36,16 @@ const upTo = (count: number): Uint32Array => Uint32Array.from({ length: count },
  * A graph over `built`, searched with `rows`: the live table's vectors are replaced after the build. The engine scales rows itself,
  * so those of another power are given to the build in advance with the rest of it.
  */
-async function measure(name: string, metric: Metric, dims: number, built: Float32Array, rows: Float32Array, queries: Float32Array) {
-  const engine = EmbeddedEngine.create({ dims, metric, generation: 0 as Generation, driftCosine: 0, scanRowsPerEf: 0 });
+async function measure(
+  name: string,
+  metric: Metric,
+  dims: number,
+  built: Float32Array,
+  rows: Float32Array,
+  queries: Float32Array,
+  longestShare = 0,
+): Promise<void> {
+  const engine = EmbeddedEngine.create({ dims, metric, generation: 0 as Generation, driftCosine: 0, scanRowsPerEf: 0, longestShare });
   try {
     const ordinals = upTo(rows.length / dims);
     engine.upsert({ ordinals, vectors: built });
@@ -90,18 +99,20 @@ for (const dims of flags.dims.split(",").map(Number)) {
   const sorted = [...lengths].sort((a, b) => a - b);
   const longest = sorted.at(-1)!;
   for (const power of [0, 0.5, OWN_POWER, 1]) {
-    const name = power === OWN_POWER ? `p ${power} (the engine's own)` : `p ${power}`;
+    const name = power === OWN_POWER ? `graph, p ${power} (the engine's own)` : `graph, p ${power}`;
     await measure(name, "inner-product", dims, scaledBy(outputs, dims, (1 - power) / (1 - OWN_POWER) - 1), outputs, queries);
   }
   const wide = widened(outputs, dims, (row) => Math.sqrt(Math.max(0, longest ** 2 - lengthOf(row) ** 2)));
   await measure(
-    "Euclidean reduction, d + 1",
+    "graph, Euclidean reduction, d + 1",
     "cosine",
     dims + 1,
     wide,
     wide,
     widened(queries, dims, () => 0),
   );
+  for (const share of [1 / 16, 1 / 8, 1 / 4])
+    await measure(`the longest 1/${1 / share} first, then graph, p ${OWN_POWER}`, "inner-product", dims, outputs, outputs, queries, share);
   const [tenth, half, last] = [0.1, 0.5, 0.99].map((q) => sorted[Math.floor(q * sorted.length)]!);
   results.note(
     `d = ${dims}: lengths of output vectors, 10th / 50th / 99th percentile / longest as shares of the median: ${[tenth, half, last, longest].map((x) => round(x! / half!, 2)).join(" / ")}`,
