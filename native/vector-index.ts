@@ -45,7 +45,7 @@ export interface NativeIndexOptions {
   readonly driftCosine: number;
   readonly ef: number;
   readonly scanRowsPerEf: number;
-  /** 0..1, of inner product; .125 where absent. */
+  /** 0..1, of inner product; 1/32 where absent. */
   readonly longestShare?: number;
   readonly generation: number;
 }

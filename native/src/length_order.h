@@ -15,18 +15,20 @@ class LengthOrder {
   enum class End { kComplete, kExhausted, kDeadline };
 
   LengthOrder() = default;
-  // Keeps a share of `rows` (one of `stride` floats for each ordinal), the longest. Ordinals from `none` on have no row.
+  // Of `rows` (one of `stride` floats for each ordinal); ordinals from `none` on have no row. The longest `share` is scanned by
+  // every search, some times as many where that makes the answer complete.
   LengthOrder(const std::vector<uint32_t>& ordinals, const float* rows, uint32_t stride, uint32_t none, float share);
 
   bool empty() const { return ordinals_.empty(); }
   // Scores the vectors of now into `top`. kComplete: no other row of the build could enter, by the lengths it had then;
-  // kExhausted: others may. Inside the caller's EpochGuard.
-  End Scan(const VectorTable& table, const float* query, const OrdinalFilter& filter, const Deadline& deadline, TopK& top) const;
+  // kExhausted: others may, and a walk with this `ef` is the cheaper way to them. Inside the caller's EpochGuard.
+  End Scan(const VectorTable& table, const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top) const;
   size_t MemoryBytes() const { return (ordinals_.size() + lengths_.size()) * 4; }
 
  private:
   std::vector<uint32_t> ordinals_;
   std::vector<float> lengths_;
+  size_t always_ = 0;
   // Of the longest row that is not kept.
   float rest_ = 0;
 };

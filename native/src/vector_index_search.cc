@@ -133,7 +133,7 @@ void VectorIndex::SearchShard(const ShardState& shard, const float* query, uint3
   // By inner product the longest are scanned first, and mostly nothing is left to be found by the walk.
   const bool ordered = walks && !shard.graph->longest.empty();
   if (ordered) {
-    const LengthOrder::End end = shard.graph->longest.Scan(table_, query, filter, deadline, top);
+    const LengthOrder::End end = shard.graph->longest.Scan(table_, query, ef, filter, deadline, top);
     if (end == LengthOrder::End::kDeadline) degraded = true;
     walks = end == LengthOrder::End::kExhausted;
   }
