@@ -5,7 +5,7 @@
  * longest rows scanned first as far as a shorter one could still enter (LEMP, SIGMOD 2015), the graph walked only where one could.
  * Real visits, a truncated SVD's output vectors, pooled real users as queries.
  *
- *   npm run -s bench -- item-graphs --train FILE [--dims 64,128,256]     (a split file: `user item item ...` a line, .gz)
+ *   npm run -s bench -- item-graphs --train FILE [--dims 64,128,256] [--m 16] [--ef-construction 80]     (a split file: `user item item ...` a line, .gz)
  */
 import { parseArgs } from "node:util";
 import { EmbeddedEngine } from "../index/vector-engine/embedded-engine.js";
@@ -17,10 +17,17 @@ import { Results, round } from "./harness/results.js";
 import { measured, sampled, worstOfBest } from "./items/measured-searches.js";
 import { trainedTables } from "./items/tables.js";
 
-const { values: flags } = parseArgs({ options: { train: { type: "string" }, dims: { type: "string", default: "64,128,256" } } });
+const { values: flags } = parseArgs({
+  options: {
+    train: { type: "string" },
+    dims: { type: "string", default: "64,128,256" },
+    m: { type: "string", default: "16" },
+    "ef-construction": { type: "string", default: "80" },
+  },
+});
 if (flags.train === undefined) throw new Error("usage: npm run -s bench -- item-graphs --train FILE [--dims 64,128,256]");
 const tables = trainedTables(flags.train);
-const BUILD = { m: 16, efConstruction: 80 };
+const BUILD = { m: Number(flags.m), efConstruction: Number(flags["ef-construction"]) };
 const QUERIES = 500;
 /** What the engine scales rows by before it chooses links: the constant of native/src/vector_index_build.cc. */
 const OWN_POWER = 0.85;

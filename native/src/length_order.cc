@@ -10,7 +10,7 @@ namespace {
 // So many times the share that is always scanned are kept.
 constexpr double kKept = 4;
 // A walk scores some so many rows for each unit of ef: a scan that ends sooner goes on.
-constexpr size_t kRowsPerEf = 16;
+constexpr size_t kRowsPerEf = 32;
 // The bound is looked at each so many rows.
 constexpr size_t kRowsPerBound = 256;
 // For what lengths and scores are rounded to.
