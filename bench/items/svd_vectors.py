@@ -2,7 +2,7 @@
 
 A truncated SVD of D_u^-1/2 R D_i^-1/2 (degrees + 3), by random projection and two power iterations (Halko, Martinsson,
 Tropp, "Finding structure with randomness", SIAM Review 53, 2011). Input vectors E = V (deg+3)^-.5, output vectors
-O = V (deg+3)^.5, a user is the mean of the inputs of its history: the model of shared/FACTS.md that a trained one starts from.
+O = V (deg+3)^.5, a user is the mean of the inputs of its history: what training starts from.
 
 With --users and --items above what the file has, the file is blown up: each user several times with 70 % of its history,
 each item in several variants among which each visit is drawn. Degrees and communities stay those of real people.
