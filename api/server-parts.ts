@@ -7,7 +7,7 @@ import type { Generation } from "../schemas/ids.js";
 import type { DeadLetters, IndexShardRows, StateOwner } from "../schemas/ports/admin.js";
 import type { AppliedPosition, EventIntake } from "../schemas/ports/event-log.js";
 import type { FileIntake } from "../schemas/ports/file-intake.js";
-import type { ReadModelReader, VectorEngine } from "../schemas/ports/read-model.js";
+import type { ItemEngines, ReadModelReader, VectorEngine } from "../schemas/ports/read-model.js";
 import type { Metrics } from "./metrics.js";
 
 /** Fastify as the routes see it: schemas give the types. */
@@ -23,6 +23,8 @@ export interface ServerParts {
   readonly readModel: ReadModelReader;
   /** Pooled vectors of users, of the generation that is active now. Asked once a request, so that an answer never mixes two. */
   readonly users: () => VectorEngine;
+  /** Items of the generation of `users()` at the same moment, where its model has output vectors; absent or undefined where it has none. */
+  readonly items?: () => ItemEngines | undefined;
   /** The item vectors that a generation's users pool, where this process has them. */
   readonly itemVectors: (generation: Generation) => ItemVectors | undefined;
   /** Against the wall clock of now. */

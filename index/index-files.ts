@@ -3,13 +3,14 @@ import { join } from "node:path";
 import type { GenerationRef } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
 import type { Offset, Partition, UserId } from "../schemas/ids.js";
+import type { ItemShards } from "./item-shards.js";
 import { NativeReadModel } from "./read-model/native-read-model.js";
 import type { ReadModelLimits } from "./read-model/read-model-limits.js";
 import type { EmbeddedEngine } from "./vector-engine/embedded-engine.js";
 import { hasShards, type OpenSettings, openShards, saveShards } from "./vector-engine/shard-files.js";
 
 /** Stands for an id that the read model does not know. */
-const UNKNOWN_ORDINAL = 0xffffffff;
+export const UNKNOWN_ORDINAL = 0xffffffff;
 
 /** An index as it was saved, and from where it has to be caught up. */
 export interface SavedIndex {
@@ -35,6 +36,11 @@ export class IndexFiles {
     this.directory = join(root, `${generation}-${kind}-${dims}-${seed}`);
   }
 
+  /** Where the items of a trained model lie, beside its users. */
+  get itemsDirectory(): string {
+    return join(this.directory, "items");
+  }
+
   /** @returns undefined where nothing was saved. @throws KindredError SHARD_CORRUPT, DIRECTORY_NEWER, STORAGE_FAILED */
   async open(settings: Omit<OpenSettings, "ordinalsOf">): Promise<SavedIndex | undefined> {
     if (!hasShards(this.directory)) return undefined;
@@ -52,12 +58,13 @@ export class IndexFiles {
     }
   }
 
-  /** Saves both while they change. @returns up to where everything is in the files. @throws KindredError STORAGE_FAILED: the last save stays good */
-  async save(model: NativeReadModel, engine: EmbeddedEngine): Promise<Offset> {
+  /** Saves all of them while they change. @returns up to where everything is in the files. @throws KindredError STORAGE_FAILED: the last save stays good */
+  async save(model: NativeReadModel, engine: EmbeddedEngine, items?: ItemShards): Promise<Offset> {
     const positions = model.applied().position;
     try {
       await mkdir(this.directory, { recursive: true });
       await saveShards(engine, this.directory, { positions, idsOf: (ordinals) => model.userIds(ordinals) });
+      await items?.save(this.itemsDirectory, { positions, idsOf: (ordinals) => model.itemIds(ordinals) });
       await model.save(this.directory);
       for (const other of await readdir(this.root))
         if (join(this.root, other) !== this.directory) await rm(join(this.root, other), { recursive: true, force: true });

@@ -141,6 +141,7 @@ const INDEX = [
   "graph_walk",
   "hnsw_graph",
   "hnsw_builder",
+  "length_order",
   "vector_index",
   "vector_index_search",
   "vector_index_build",

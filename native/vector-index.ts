@@ -9,7 +9,7 @@ export interface NativeVectorIndex {
   /** For attachVectorIndex in another thread of the process, while this one is open. */
   readonly handle: number;
   readonly size: number;
-  readonly options: Readonly<Omit<NativeIndexOptions, "ef" | "scanRowsPerEf">>;
+  readonly options: Readonly<Omit<NativeIndexOptions, "ef" | "scanRowsPerEf" | "longestShare">>;
   /** 1..10,000; of all searches that name none. */
   defaultEf: number;
   upsert(ordinals: Uint32Array, vectors: Float32Array): void;
@@ -44,6 +44,8 @@ export interface NativeIndexOptions {
   readonly driftCosine: number;
   readonly ef: number;
   readonly scanRowsPerEf: number;
+  /** 0..1, of inner product; 1/32 where absent. */
+  readonly longestShare?: number;
   readonly generation: number;
 }
 

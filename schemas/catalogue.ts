@@ -61,4 +61,22 @@ export interface ItemVectors {
   readonly dims: number;
   /** The item's quantised vector; undefined when the model has none for it. Must not be mutated. */
   vector(item: ItemId): Int16Array | undefined;
+  /** What a pooled user is scored against; absent where the model has none (random indexing): items are then found by co-occurrence. */
+  readonly outputs?: OutputVectors;
+}
+
+/**
+ * How a model compares items with items: cosine of their input vectors, or inner product of their output vectors (then items
+ * that many people like are near everything).
+ */
+export type ItemComparison = "input-cosine" | "output-inner-product";
+
+/**
+ * The second vector of each item, of the same model and dims as the first: a pooled user likes an item as much as the inner
+ * product of the two says. Lengths count (popular items have longer ones), so nothing is normalised.
+ */
+export interface OutputVectors {
+  readonly itemsBy: ItemComparison;
+  /** `dims` finite components; undefined, or zeros, when the item is not to be found by it. Must not be mutated. */
+  vector(item: ItemId): Float32Array | undefined;
 }

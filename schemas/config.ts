@@ -152,7 +152,7 @@ const index = Type.Object(
     ),
     m: integer(32, 4, 64, "Links per node of the graph."),
     efConstruction: integer(200, 8, 2_000, "Breadth of the search that places a node when the graph is built."),
-    shards: integer(1, 1, 64, "Shards that users are spread over; each is rebuilt alone."),
+    shards: integer(1, 1, 64, "Shards that users, and items of a trained model, are spread over; each is rebuilt alone."),
     minGraphRows: integer(10_000, 1, 10_000_000, "Rows from which on a shard gets a graph; below it is scanned exactly."),
     freshLimit: integer(20_000, 1, 10_000_000, "New or moved rows scanned exactly beside the graph before a rebuild is due."),
     rebuildShare: number(0.2, 0.01, 1, "Share of a shard that is new or moved at which it is rebuilt."),

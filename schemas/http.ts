@@ -231,7 +231,7 @@ export const UserNeighborsAnswer = Type.Object({
 export const ItemNeighborsQuery = Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 50 })) }, list);
 export const ItemNeighborsAnswer = Type.Object({
   item: Type.String(),
-  by: Type.String({ description: "co-occurrence" }),
+  by: Type.String({ description: "vector, or co-occurrence where no trained model has one of this item" }),
   generation: Type.Integer(),
   asOf: AsOf,
   results: Type.Array(Type.Object({ id: Type.String(), type: Type.String(), score: Score })),
@@ -385,7 +385,14 @@ export const GenerationParams = Type.Object({ id: Type.Integer({ minimum: 0 }) }
 export const GenerationsAnswer = Type.Object({
   active: Type.Integer(),
   generations: Type.Array(
-    Type.Object({ id: Type.Integer(), dims: Type.Integer(), metric: Type.String(), rows: Type.Integer(), active: Type.Boolean() }),
+    Type.Object({
+      id: Type.Integer(),
+      dims: Type.Integer(),
+      metric: Type.String(),
+      rows: Type.Integer(),
+      items: Type.Integer({ description: "Items with an output vector; 0 where the model has none: u2i and i2i go by co-occurrence" }),
+      active: Type.Boolean(),
+    }),
   ),
 });
 export const ScenariosAnswer = Type.Object({

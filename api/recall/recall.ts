@@ -4,10 +4,12 @@ import type { ItemId, UserId } from "../../schemas/ids.js";
 import type { ResolvedParts } from "../server-parts.js";
 import { explainCoOccurrence } from "./explain/explain-co-occurrence.js";
 import { explainFingerprint } from "./explain/explain-fingerprint.js";
+import { explainItemsAlike } from "./explain/explain-items-alike.js";
+import { explainItemsByVector } from "./explain/explain-items-by-vector.js";
 import { explainItemsOfNeighbors } from "./explain/explain-items-of-neighbors.js";
 import { explainPopular } from "./explain/explain-popular.js";
 import { explainVector } from "./explain/explain-vector.js";
-import type { Explainer } from "./explain/explainer.js";
+import type { ExplainContext, Explainer } from "./explain/explainer.js";
 import type { ItemInfos } from "./item-infos.js";
 import type { Ask, Asker, Found, Method, RecallStep, Rung } from "./recall-step.js";
 import type { Scenario } from "./scenarios.js";
@@ -30,13 +32,19 @@ export interface RecallRequest {
 }
 
 const EXPLAINERS: Readonly<Record<Method, Explainer>> = {
-  vector: explainVector,
+  vector: (context) => explainerOfVectors(context)(context),
   fingerprint: explainFingerprint,
   "items-of-neighbors": explainItemsOfNeighbors,
   "co-occurrence": explainCoOccurrence,
   popular: explainPopular,
   recent: explainPopular,
 };
+
+/** Users near the asker, items scored against it, or items near an item. */
+function explainerOfVectors({ found, ask }: ExplainContext): Explainer {
+  if (found.of === "users") return explainVector;
+  return ask.asker.kind === "item" ? explainItemsAlike : explainItemsByVector;
+}
 
 /** Climbs down the scenario's ladder and answers with the first step that finds anything. */
 export async function recall(parts: ResolvedParts, infos: ItemInfos, request: RecallRequest): Promise<Answer> {

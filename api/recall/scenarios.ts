@@ -1,6 +1,8 @@
 import { KindredError } from "../../schemas/errors.js";
 import { coOccurringItems } from "./co-occurring-items.js";
 import { fingerprintNeighbors } from "./fingerprint-neighbors.js";
+import { itemsAlike } from "./items-alike.js";
+import { itemsByVector } from "./items-by-vector.js";
 import { itemsOfNeighbors } from "./items-of-neighbors.js";
 import { popularItems } from "./popular-items.js";
 import type { Mode, RecallStep } from "./recall-step.js";
@@ -18,8 +20,8 @@ export interface Scenario {
 
 const BUILT_IN: readonly Scenario[] = [
   { name: "u2u", mode: "u2u", needs: "user", ladder: [vectorNeighbors, fingerprintNeighbors, recentUsers] },
-  { name: "u2i", mode: "u2i", needs: "user", ladder: [coOccurringItems, popularItems] },
-  { name: "i2i", mode: "i2i", needs: "item", ladder: [coOccurringItems, popularItems] },
+  { name: "u2i", mode: "u2i", needs: "user", ladder: [itemsByVector, coOccurringItems, popularItems] },
+  { name: "i2i", mode: "i2i", needs: "item", ladder: [itemsAlike, coOccurringItems, popularItems] },
   { name: "u2u2i", mode: "u2u2i", needs: "user", ladder: [itemsOfNeighbors, coOccurringItems, popularItems] },
 ];
 

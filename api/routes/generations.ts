@@ -1,13 +1,16 @@
 import { KindredError } from "../../schemas/errors.js";
 import { GenerationParams, GenerationsAnswer } from "../../schemas/http.js";
 import { problemResponses } from "../problems.js";
+import { itemsOf } from "../recall/items-of-generation.js";
 import type { Api, ResolvedParts } from "../server-parts.js";
 
 /** Versions of models and indexes. So far there is the one that is active. */
 export function generationRoutes(api: Api, parts: ResolvedParts): void {
   const list = () => {
-    const { generation, dims, metric, size } = parts.users();
-    return { active: generation as number, generations: [{ id: generation as number, dims, metric, rows: size, active: true }] };
+    const users = parts.users();
+    const { generation, dims, metric, size } = users;
+    const items = itemsOf(parts, users)?.outputs.size ?? 0;
+    return { active: generation as number, generations: [{ id: generation as number, dims, metric, rows: size, items, active: true }] };
   };
 
   api.get(

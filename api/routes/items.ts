@@ -9,12 +9,16 @@ import {
   ItemsAnswer,
   ItemsBody,
 } from "../../schemas/http.js";
+import type { ItemOrdinal } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import { parseItemInfo } from "../../schemas/item.js";
+import type { ItemEngines } from "../../schemas/ports/read-model.js";
 import { readAsOf } from "../after.js";
 import { toItemId } from "../checked-ids.js";
 import { problemResponses } from "../problems.js";
 import type { ItemInfos } from "../recall/item-infos.js";
+import { nearItems } from "../recall/items-alike.js";
+import { itemsOf } from "../recall/items-of-generation.js";
 import type { Api, ResolvedParts } from "../server-parts.js";
 
 const NONE = new Uint32Array(0);
@@ -59,7 +63,7 @@ export function itemRoutes(api: Api, parts: ResolvedParts, infos: ItemInfos): vo
       schema: {
         operationId: "getItemNeighbors",
         tags: ["items"],
-        summary: "Raw i2i: items found in profiles together with this one",
+        summary: "Raw i2i: items near this one for a trained model, else those found in profiles together with it",
         params: ItemParams,
         querystring: ItemNeighborsQuery,
         response: { 200: ItemNeighborsAnswer, ...problemResponses("UNKNOWN_ITEM", "INVALID_PARAMETER") },
@@ -68,14 +72,29 @@ export function itemRoutes(api: Api, parts: ResolvedParts, infos: ItemInfos): vo
     async (request) => {
       const asOf = readAsOf(parts.applied);
       const { item, ordinal } = knownItem(parts, request.params.item);
-      const near = await parts.readModel.coOccurring(Uint32Array.of(ordinal), Float32Array.of(1), NONE, request.query.limit ?? 50);
+      const users = parts.users();
+      const { by, ...near } = await neighborsOf(parts, itemsOf(parts, users), ordinal, request.query.limit ?? 50);
       const json = parts.readModel.itemInfoJson(near.ordinals);
       const results = parts.readModel
         .itemIds(near.ordinals)
         .map((id, i) => ({ id, type: infos.typeOf(id, json[i]!), score: near.scores[i]! }));
-      return { item, by: "co-occurrence", generation: parts.users().generation, asOf, results };
+      return { item, by, generation: users.generation, asOf, results };
     },
   );
+}
+
+/** By vector where the generation has them and this item has one, else by co-occurrence. */
+async function neighborsOf(
+  { readModel, settings }: ResolvedParts,
+  items: ItemEngines | undefined,
+  ordinal: ItemOrdinal,
+  limit: number,
+): Promise<{ by: string; ordinals: Uint32Array; scores: Float32Array }> {
+  if (items !== undefined) {
+    const near = await nearItems(items, ordinal, { k: limit, deadlineMs: settings.searchDeadlineMs });
+    if (near.ordinals.length > 0) return { by: "vector", ...near };
+  }
+  return { by: "co-occurrence", ...(await readModel.coOccurring(Uint32Array.of(ordinal), Float32Array.of(1), NONE, limit)) };
 }
 
 function putItem(api: Api, parts: ResolvedParts): void {

@@ -8,6 +8,7 @@ import { toItemId, toUserId } from "../checked-ids.js";
 import { problemResponses } from "../problems.js";
 import { ItemAsker, UserAsker } from "../recall/askers.js";
 import type { ItemInfos } from "../recall/item-infos.js";
+import { itemsOf } from "../recall/items-of-generation.js";
 import { recall } from "../recall/recall.js";
 import type { Asker } from "../recall/recall-step.js";
 import type { Scenario } from "../recall/scenarios.js";
@@ -94,11 +95,12 @@ function answering(parts: ResolvedParts, infos: ItemInfos) {
     const fresh = reaching === true ? true : await reaching;
     const asOf = readAsOf(parts.applied);
     const engine = parts.users();
+    const items = itemsOf(parts, engine);
     const { readModel, settings } = parts;
     return Promise.all(
       makeAskers.map((makeAsker) => {
         const asker = makeAsker(engine);
-        const ask = { readModel, engine, asker, limit: options.limit ?? 50, settings };
+        const ask = { readModel, engine, items, asker, limit: options.limit ?? 50, settings };
         return recall(parts, infos, {
           scenario,
           asker,

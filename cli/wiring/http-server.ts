@@ -3,7 +3,7 @@ import { buildServer } from "../../api/server.js";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { IndexShardRows } from "../../schemas/ports/admin.js";
-import type { ReadModelReader, VectorEngine } from "../../schemas/ports/read-model.js";
+import type { ItemEngines, ReadModelReader, VectorEngine } from "../../schemas/ports/read-model.js";
 import { removeAddress, writeAddress } from "../address-file.js";
 import { eventRulesOf, foldSettingsOf, generationsOf, itemVectorsOf } from "./fold-configuration.js";
 import { LatePart } from "./late-part.js";
@@ -42,6 +42,7 @@ export async function startServer(config: Config, log: Log = makeLogger(config))
   await updater.locked;
   const readModel = new LatePart<ReadModelReader>("the read model");
   const engine = new LatePart<VectorEngine>("the index");
+  let items: ItemEngines | undefined;
   const [ref] = generationsOf(config);
   const itemVectors = ref && itemVectorsOf(ref);
   let why: string | null = "catching up with the log";
@@ -50,6 +51,7 @@ export async function startServer(config: Config, log: Log = makeLogger(config))
     applied: updater.applied,
     readModel: readModel.proxy,
     users: () => engine.get(),
+    items: () => items,
     itemVectors: (generation) => (generation === ref?.generation ? itemVectors : undefined),
     rules: eventRulesOf(config),
     foldSettings: foldOnce(config),
@@ -74,6 +76,7 @@ export async function startServer(config: Config, log: Log = makeLogger(config))
   const ready = updater.opened.then((opened) => {
     readModel.set(opened.readModel);
     engine.set(opened.engine);
+    items = opened.items;
     why = null;
   });
   ready.catch(() => undefined);

@@ -1,12 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { IndexFiles, type SavedIndex } from "../../index/index-files.js";
+import type { ItemShards } from "../../index/item-shards.js";
 import { NativeReadModel } from "../../index/read-model/native-read-model.js";
 import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
-import { type PublisherStats, ShardPublisher, type Swap } from "../../index/vector-engine/publisher.js";
+import { type PublisherStats, ShardPublisher } from "../../index/vector-engine/publisher.js";
 import { publisherSettings } from "../../index/vector-engine/publisher-settings.js";
-import type { GenerationRef } from "../../schemas/catalogue.js";
-import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { ItemId, Offset } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
@@ -15,18 +14,14 @@ import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
 import type { PartitionState } from "../../state/partition-state.js";
 import type { PublishedRows } from "../../state/publish-rows.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
-import type { UpdaterLog } from "./updater-log.js";
+import { type ItemShardsOptions, itemRows, openItemShards } from "./open-item-shards.js";
 import { buildsGraphs } from "./vector-engines.js";
 
 /** Side information handed to the read model in one call. */
 const INFOS_A_CALL = 4_096;
 
-export interface SearchIndexOptions {
-  readonly config: Config;
-  readonly ref: GenerationRef;
+export interface SearchIndexOptions extends ItemShardsOptions {
   readonly state: PartitionState;
-  readonly log: UpdaterLog;
-  readonly onSwap?: (swap: Swap) => void;
   /** Told whose vectors were written or removed, before it counts as applied. */
   readonly onMoved?: (ordinals: Uint32Array) => void;
 }
@@ -43,6 +38,8 @@ export class SearchIndex implements RowPublisher {
     private readonly files: IndexFiles,
     private readonly options: SearchIndexOptions,
     savedOffset: Offset,
+    /** Items by vector; undefined where the model has no output vectors. */
+    readonly items: ItemShards | undefined,
   ) {
     this.savedOffset = savedOffset;
     this.publisher = new ShardPublisher(engine, {
@@ -73,21 +70,25 @@ export class SearchIndex implements RowPublisher {
     const changed = fits && saved.offset <= state.appliedOffset ? state.changedSince(saved.offset) : undefined;
     if (saved && changed) {
       log.info({ savedAt: saved.offset, appliedAt: state.appliedOffset }, "the saved index is reopened");
-      return new SearchIndex(saved.model, saved.engine, files, options, saved.offset).filled(changed);
+      const items = await openItemShards(options, files.itemsDirectory, saved.model);
+      return new SearchIndex(saved.model, saved.engine, files, options, saved.offset, items).filled(changed);
     }
     await saved?.engine.close();
     saved?.model.close();
     const model = NativeReadModel.create(limits);
     const { dims, generation } = ref;
     const empty = EmbeddedEngine.create({ dims, metric: "cosine", generation, ef, shards, storage, driftCosine });
-    const index = new SearchIndex(model, empty, files, options, 0 as Offset);
+    const items = await openItemShards(options, undefined, model);
+    const index = new SearchIndex(model, empty, files, options, 0 as Offset, items);
     index.stale = existsSync(join(config.dataDir, "index"));
     return index.filled(state.scanRows());
   }
 
   /** Begins to rebuild shards in the background, where they have graphs. */
   start(): void {
-    if (buildsGraphs(this.options.config)) this.publisher.start();
+    if (!buildsGraphs(this.options.config)) return;
+    this.publisher.start();
+    this.items?.start();
   }
 
   /** Makes a committed micro-batch recallable. */
@@ -103,6 +104,7 @@ export class SearchIndex implements RowPublisher {
     const flush = (): void => {
       if (ids.length > 0) this.model.putItemInfo(ids, json);
       [ids, json] = [[], []];
+      this.items?.follow(this.model);
     };
     for await (const info of items) {
       ids.push(info.item);
@@ -118,7 +120,7 @@ export class SearchIndex implements RowPublisher {
     const vectors = this.engine
       .stats()
       .shards.map(({ rows }, shard) => ({ shard: `user-vectors-${this.engine.generation}-${shard}`, rows }));
-    return [{ shard: "users", rows: users }, { shard: "fingerprints", rows: fingerprints }, ...vectors];
+    return [{ shard: "users", rows: users }, { shard: "fingerprints", rows: fingerprints }, ...vectors, ...itemRows(this.items)];
   }
 
   /** How the fingerprints are spread over their buckets, for metrics. */
@@ -145,7 +147,7 @@ export class SearchIndex implements RowPublisher {
     const stale = this.stale;
     this.stale = false;
     try {
-      this.savedOffset = await this.files.save(this.model, this.engine);
+      this.savedOffset = await this.files.save(this.model, this.engine, this.items);
     } catch (error) {
       this.stale ||= stale;
       throw error;
@@ -157,6 +159,7 @@ export class SearchIndex implements RowPublisher {
     this.publisher.stop();
     await this.engine.close();
     await this.publisher.settled();
+    await this.items?.close();
     this.model.close();
   }
 
@@ -173,6 +176,7 @@ export class SearchIndex implements RowPublisher {
     // The ordinals go with the ids: an erased user's must be known before the read model forgets them.
     const gone = erased.flatMap((user) => this.model.userOrdinal(user) ?? []);
     const ordinals = this.model.apply({ partition: at.partition, offset: at.endOffset, eventTime: at.eventTime, rows, erased });
+    this.items?.follow(this.model);
     if (gone.length > 0) this.engine.remove(Uint32Array.from(gone));
     const own = vectors.find(({ generation, dims }) => generation === this.engine.generation && dims === this.engine.dims);
     if (own && rows.length > 0) this.engine.upsert({ ordinals, vectors: own.values });

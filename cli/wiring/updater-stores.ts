@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { SodiumCipher } from "../../native/cipher.js";
+import type { GenerationRef, ItemVectors } from "../../schemas/catalogue.js";
 import type { Config } from "../../schemas/config.js";
 import type { Partition } from "../../schemas/ids.js";
 import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
@@ -22,7 +23,7 @@ export interface UpdaterStores {
 export const shadowDirectory = ({ dataDir }: Config): string => join(dataDir, "shadow");
 
 /** Opens journal and state; what was opened is closed again when a later part fails. @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, JOURNAL_CORRUPT, STATE_CORRUPT, STORAGE_FAILED */
-export async function openStores(config: Config): Promise<UpdaterStores> {
+export async function openStores(config: Config, itemVectors: (ref: GenerationRef) => ItemVectors = itemVectorsOf): Promise<UpdaterStores> {
   const journal = await openJournal(config);
   const catalogues = new JournalCatalogues(journal.store);
   let stateStore: KeyValueStore | undefined;
@@ -33,7 +34,7 @@ export async function openStores(config: Config): Promise<UpdaterStores> {
       store: stateStore,
       partition,
       catalogues,
-      itemVectors: itemVectorsOf,
+      itemVectors,
       cacheRows: config.pipeline.cacheRows,
     });
     return { journal, catalogues, state, stateStore };

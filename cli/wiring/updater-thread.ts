@@ -1,13 +1,11 @@
 import { Worker } from "node:worker_threads";
-import { NativeReadModel } from "../../index/read-model/native-read-model.js";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { IndexShardRows, UpdaterMetrics } from "../../schemas/ports/admin.js";
-import type { ReadModelReader, VectorEngine } from "../../schemas/ports/read-model.js";
 import { AppliedWaiters } from "./applied-waiters.js";
+import { attachIndex, type OpenedIndex } from "./opened-index.js";
 import { fromSentError, RemoteCalls } from "./port-calls.js";
 import type { UpdaterLog } from "./updater-log.js";
-import { attachEngine } from "./vector-engines.js";
 import { remoteUpdater, type UpdaterCalls, type UpdaterNews, type UpdaterPorts } from "./worker-ports.js";
 
 interface Deferred<T> {
@@ -22,12 +20,6 @@ function deferred<T>(): Deferred<T> {
     settle = { resolve, reject };
   });
   return { promise, ...(settle as Omit<Deferred<T>, "promise">) };
-}
-
-/** What recall reads, attached to in this thread. */
-export interface OpenedIndex {
-  readonly readModel: ReadModelReader;
-  readonly engine: VectorEngine;
 }
 
 export interface UpdaterThreadEvents {
@@ -114,17 +106,12 @@ export class UpdaterThread {
     await stopped;
   }
 
-  private async attach({ readModel: handle, engine: given }: Extract<UpdaterNews, { kind: "opened" }>): Promise<OpenedIndex> {
-    const readModel = NativeReadModel.attach(handle);
-    this.detach = async () => readModel.close();
-    const { engine, moved } = await attachEngine(given.handle, this.config, this.log);
-    this.detach = async () => {
-      await engine.close();
-      readModel.close();
-    };
-    for (const ordinals of this.movedEarly) moved(ordinals);
+  private async attach(news: Extract<UpdaterNews, { kind: "opened" }>): Promise<OpenedIndex> {
+    const opened = await attachIndex(news, this.config, this.log);
+    this.detach = opened.close;
+    for (const ordinals of this.movedEarly) opened.moved(ordinals);
     this.movedEarly = [];
-    this.moved = moved;
-    return { readModel, engine };
+    this.moved = opened.moved;
+    return opened;
   }
 }

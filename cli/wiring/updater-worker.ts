@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import type { Config } from "../../schemas/config.js";
 import { HotBuckets } from "./hot-buckets.js";
 import { makeLogger } from "./offline.js";
+import { handlesOf } from "./opened-index.js";
 import { toSentError } from "./port-calls.js";
 import { Updater } from "./updater.js";
 import { wantsMoves } from "./vector-engines.js";
@@ -45,13 +46,8 @@ async function main(config: Config): Promise<void> {
   await started;
   const { index } = updater;
   if (!index || stopping) return;
-  const { engine, model } = index;
   tell({ kind: "applied", ...updater.applied() });
-  tell({
-    kind: "opened",
-    readModel: model.handle,
-    engine: { handle: engine.handle, generation: engine.generation, dims: engine.dims, metric: engine.metric },
-  });
+  tell({ kind: "opened", ...handlesOf(index) });
   const hotBuckets = new HotBuckets(config.fingerprint.bucketCap, log);
   ticking = setInterval(() => {
     const snapshot = updater.metrics();

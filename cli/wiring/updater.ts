@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import type { GenerationRef, ItemVectors } from "../../schemas/catalogue.js";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs, Offset } from "../../schemas/ids.js";
@@ -15,7 +16,7 @@ import type { AppliedBatch } from "../../streams/operators/batches.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
 import { runPipeline } from "../../streams/pipeline.js";
 import { CatalogueKeeper } from "./catalogue-keeper.js";
-import { eventRulesOf, foldSettingsOf, generationsOf } from "./fold-configuration.js";
+import { eventRulesOf, foldSettingsOf, generationsOf, itemVectorsOf } from "./fold-configuration.js";
 import { Maintenance } from "./maintenance.js";
 import { SearchIndex } from "./search-index.js";
 import { UpdaterCounters } from "./updater-counters.js";
@@ -30,6 +31,8 @@ export interface UpdaterOptions {
   readonly index?: boolean;
   /** Whether this configuration takes effect: a command that only looks must not activate a catalogue. Default true. */
   readonly activate?: boolean;
+  /** Where the vectors of a generation come from; its kind decides where absent. */
+  readonly itemVectors?: (ref: GenerationRef) => ItemVectors;
   /** Told after each publish. */
   readonly onApplied?: (position: Position, eventTime: EpochMs) => void;
   /** Told whose vectors were written or removed, before it counts as applied. */
@@ -97,7 +100,7 @@ export class Updater implements UpdaterPorts {
 
   /** Takes the directory. @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, JOURNAL_CORRUPT, STATE_CORRUPT, ... */
   static async open(options: UpdaterOptions): Promise<Updater> {
-    return new Updater(options, await openStores(options.config));
+    return new Updater(options, await openStores(options.config, options.itemVectors));
   }
 
   /** Folds what the log is ahead, builds what recall reads, and goes live. @throws what made it impossible; close it then */
@@ -199,10 +202,11 @@ export class Updater implements UpdaterPorts {
   private async openIndex(): Promise<void> {
     const [ref] = generationsOf(this.options.config);
     if (!ref) throw new KindredError("INTERNAL", "no generation is live");
-    const { config, log, onMoved } = this.options;
+    const { config, log, itemVectors = itemVectorsOf, onMoved } = this.options;
     this.searchIndex = await SearchIndex.open({
       config,
       ref,
+      itemVectors: itemVectors(ref),
       state: this.stores.state,
       log,
       onSwap: ({ seconds }) => this.counters.swapped(seconds),

@@ -15,12 +15,18 @@ export interface EngineHandle {
   readonly metric: Metric;
 }
 
+/** Those of items; both are the same where the model compares items by their output vectors. */
+export interface ItemHandles {
+  readonly outputs: EngineHandle;
+  readonly alike: EngineHandle;
+}
+
 /** What the updater's thread tells without being asked. */
 export type UpdaterNews =
   /** The data directory is this process's. */
   | { readonly kind: "locked" }
   /** Memory to read from, with everything in it that was in the log at the start; before it nothing can be answered. */
-  | { readonly kind: "opened"; readonly readModel: number; readonly engine: EngineHandle }
+  | { readonly kind: "opened"; readonly readModel: number; readonly engine: EngineHandle; readonly items?: ItemHandles }
   /** Vectors of these were written or removed; comes before the position of the same batch. Only to engines that want it. */
   | { readonly kind: "moved"; readonly ordinals: Uint32Array }
   | { readonly kind: "applied"; readonly position: Position; readonly eventTime: EpochMs }

@@ -257,6 +257,10 @@ export class MemoryReadModel implements ReadModelWriter, ReadModelReader {
     return Uint32Array.from([...newest].slice(0, limit));
   }
 
+  itemCount(): number {
+    return this.#items.length;
+  }
+
   stats(): ReadModelStats {
     const fingerprints = this.#users.filter((user) => user !== null && user.fingerprint !== null).length;
     return {

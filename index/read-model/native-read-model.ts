@@ -183,6 +183,10 @@ export class NativeReadModel implements ReadModelWriter, ReadModelReader {
     return coded(() => this.#native.recentUsers(limit));
   }
 
+  itemCount(): number {
+    return coded(() => this.#native.itemCount());
+  }
+
   stats(): ReadModelStats {
     return coded(() => this.#native.stats());
   }

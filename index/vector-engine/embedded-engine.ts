@@ -28,6 +28,11 @@ export interface EmbeddedEngineSettings {
   readonly ef?: number;
   /** Below so many rows for each unit of ef all are scanned exactly: as fast there. 100 by default, 0 for never. */
   readonly scanRowsPerEf?: number;
+  /**
+   * Under inner product: this share of the rows, the longest, is scanned before a graph is walked; the walk is left out where soon no
+   * shorter row can enter any more. 1/32 by default, 0 for never.
+   */
+  readonly longestShare?: number;
 }
 
 /**

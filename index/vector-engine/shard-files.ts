@@ -31,7 +31,7 @@ export interface SaveSettings {
   idsOf(ordinals: Uint32Array): readonly (string | null | undefined)[];
 }
 
-export interface OpenSettings extends Pick<EmbeddedEngineSettings, "driftCosine" | "ef" | "scanRowsPerEf"> {
+export interface OpenSettings extends Pick<EmbeddedEngineSettings, "driftCosine" | "ef" | "scanRowsPerEf" | "longestShare"> {
   /** Ordinals of ids in this process, in order; 0xffffffff for one that is not known: its row is left out. */
   ordinalsOf(ids: readonly string[]): Uint32Array;
 }
@@ -91,11 +91,12 @@ export async function openShards(directory: string, settings: OpenSettings): Pro
   });
   const manifest = parseManifest(text, MANIFEST);
   const { dims, metric, generation, storage, shards } = manifest;
-  const { driftCosine, ef, scanRowsPerEf } = settings;
+  const { driftCosine, ef, scanRowsPerEf, longestShare } = settings;
   const tuning = {
     ...(driftCosine !== undefined && { driftCosine }),
     ...(ef !== undefined && { ef }),
     ...(scanRowsPerEf !== undefined && { scanRowsPerEf }),
+    ...(longestShare !== undefined && { longestShare }),
   };
   const engine = EmbeddedEngine.create({ dims, metric, generation, storage, shards: shards.length, ...tuning });
   try {

@@ -127,6 +127,8 @@ class ReadModel {
   Ranked CoOccurring(const std::vector<uint32_t>& seeds, const std::vector<float>& weights, const std::vector<uint32_t>& exclude, uint32_t limit);
   Ranked PopularItems(uint32_t limit);
   std::vector<uint32_t> RecentUsers(uint32_t limit);
+  // Items numbered so far; unlike stats(), which looks at every bucket, it costs nothing.
+  uint32_t item_count() const { return items_.live(); }
   Stats stats();
 
   // Complete or absent: written aside, synced, renamed. @throws CodedError STORAGE_FAILED

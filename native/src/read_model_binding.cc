@@ -39,6 +39,7 @@ Napi::Function ReadModelWrap::Define(Napi::Env env) {
                       InstanceMethod<&ReadModelWrap::ItemsOfNeighbors>("itemsOfNeighbors"),
                       InstanceMethod<&ReadModelWrap::CoOccurring>("coOccurring"), InstanceMethod<&ReadModelWrap::PopularItems>("popularItems"),
                       InstanceMethod<&ReadModelWrap::RecentUsers>("recentUsers"), InstanceMethod<&ReadModelWrap::GetStats>("stats"),
+                      InstanceMethod<&ReadModelWrap::ItemCount>("itemCount"),
                       InstanceMethod<&ReadModelWrap::Save>("save"), InstanceMethod<&ReadModelWrap::Load>("load")});
 }
 
@@ -59,6 +60,10 @@ void ReadModelWrap::Drop() {
   if (model_ == nullptr) return;
   model_.reset();
   registry().Sweep();
+}
+
+Napi::Value ReadModelWrap::ItemCount(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&]() -> Napi::Value { return Napi::Number::New(info.Env(), model().item_count()); });
 }
 
 Napi::Value ReadModelWrap::GetStats(const Napi::CallbackInfo& info) {

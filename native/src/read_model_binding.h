@@ -37,6 +37,7 @@ class ReadModelWrap : public Napi::ObjectWrap<ReadModelWrap> {
   // read_model_binding.cc
   Napi::Value Handle(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), handle_); }
   void Close(const Napi::CallbackInfo&) { Drop(); }
+  Napi::Value ItemCount(const Napi::CallbackInfo& info);
   Napi::Value GetStats(const Napi::CallbackInfo& info);
   Napi::Value Save(const Napi::CallbackInfo& info);
   Napi::Value Load(const Napi::CallbackInfo& info);

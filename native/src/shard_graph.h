@@ -8,6 +8,7 @@
 #include "built_vectors.h"
 #include "fresh_list.h"
 #include "hnsw_graph.h"
+#include "length_order.h"
 
 namespace kindred {
 
@@ -26,6 +27,8 @@ struct ShardGraph {
   uint32_t bucket_stride = 0;
   std::vector<uint32_t> bucket_start;  // bucket_count + 1
   std::vector<uint32_t> bucket_members;
+  // Under inner product: scanned before the graph is walked.
+  LengthOrder longest;
   // The writer's: nothing that searches look at.
   BuiltVectors built;
 
@@ -46,7 +49,8 @@ struct ShardGraph {
     }
   }
   size_t MemoryBytes() const {
-    return graph->MemoryBytes() + (owner_of_node.size() + bucket_start.size() + bucket_members.size()) * 4 + bucket_rows.bytes() + built.MemoryBytes();
+    return graph->MemoryBytes() + (owner_of_node.size() + bucket_start.size() + bucket_members.size()) * 4 + bucket_rows.bytes() + longest.MemoryBytes() +
+           built.MemoryBytes();
   }
 };
 

@@ -48,6 +48,9 @@ class TopK {
     std::sort(heap_.begin(), heap_.end(), Better);
     return heap_;
   }
+  // In no order.
+  const std::vector<Scored>& held() const { return heap_; }
+  uint32_t k() const { return k_; }
   size_t size() const { return heap_.size(); }
   bool full() const { return heap_.size() == k_; }
 

@@ -37,6 +37,8 @@ struct IndexOptions {
   // A walk is replaced by an exact scan where the table has fewer than so many rows for each unit of ef: there the scan
   // is as fast, and exact. 0: always walk.
   uint32_t scan_rows_per_ef = 100;
+  // Under inner product: this share of a graph's rows, the longest, is scanned before it is walked, see LengthOrder. 0: never.
+  float longest_share = 0.03125f;
   // Which generation the vectors belong to; only carried for those who attach.
   uint32_t generation = 0;
 };

@@ -43,7 +43,7 @@ Napi::Value Opened(Napi::Env env, const EnvState& state, const Index& index, uin
   return object;
 }
 
-// ({ dims, metric, storage, shards, driftCosine, ef, scanRowsPerEf, generation })
+// ({ dims, metric, storage, shards, driftCosine, ef, scanRowsPerEf, longestShare?, generation })
 Napi::Value Create(const Napi::CallbackInfo& info) {
   return Answer(info.Env(), [&]() -> Napi::Value {
     if (!info[0].IsObject()) RefuseArgument("options are an object");
@@ -59,6 +59,7 @@ Napi::Value Create(const Napi::CallbackInfo& info) {
     options.drift_cosine = static_cast<float>(NumberOf(given.Get("driftCosine"), "driftCosine", -1, 1));
     options.default_ef = IntegerOf(given.Get("ef"), "ef", 1, kMaxEf);
     options.scan_rows_per_ef = IntegerOf(given.Get("scanRowsPerEf"), "scanRowsPerEf", 0, 1000000);
+    if (!given.Get("longestShare").IsUndefined()) options.longest_share = static_cast<float>(NumberOf(given.Get("longestShare"), "longestShare", 0, 1));
     options.generation = IntegerOf(given.Get("generation"), "generation", 0, UINT32_MAX);
     const Index index = std::make_shared<VectorIndex>(options);
     return Opened(info.Env(), StateOf(info), index, Registry::Get().Add(index));

@@ -57,7 +57,10 @@ std::shared_ptr<StagedGraph> VectorIndex::Stage(uint32_t shard, const BuildParam
   CopyRows(ordinals, rows);
   if (ordinals.empty()) RefuseArgument("shard " + std::to_string(shard) + " has no vectors");
   const uint32_t stride = table_.padded_dims();
+  LengthOrder longest;
+  if (options_.metric == Metric::kInnerProduct) longest = LengthOrder(ordinals, rows.data(), stride, kNoOrdinalMark, options_.longest_share);
   staged->graph_ = LayOutNodes(ordinals, rows, stride, options_.dims);
+  staged->graph_->longest = std::move(longest);
   const uint32_t nodes = static_cast<uint32_t>(staged->graph_->owner_of_node.size());
   if (options_.metric == Metric::kInnerProduct) EvenOutLengths(rows, nodes, stride);
   staged->graph_->graph = BuildGraph(std::move(rows), nodes, stride, params, cancelled);

@@ -72,6 +72,8 @@ void VectorIndex::Load(uint32_t shard, const FrozenShard& loaded) {
     ShardGraph& graph = *next.graph;
     graph.graph = loaded.graph;
     graph.built = loaded.built;
+    if (options_.metric == Metric::kInnerProduct)
+      graph.longest = LengthOrder(loaded.ordinals, loaded.rows.data(), loaded.stride, kNoOrdinalMark, options_.longest_share);
     graph.bucket_stride = loaded.stride;
     graph.bucket_rows = AlignedArray<float>(loaded.bucket_rows.size());
     std::memcpy(graph.bucket_rows.data(), loaded.bucket_rows.data(), loaded.bucket_rows.bytes());

@@ -140,16 +140,25 @@ void VectorIndex::ScanAllowed(const float* query, const OrdinalFilter& filter, c
 bool VectorIndex::SearchShard(const ShardState& shard, const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top,
                               bool& degraded, int64_t most_scored) {
   ThreadScratch& scratch = Scratch();
-  if (shard.graph != nullptr) {
+  bool walks = shard.graph != nullptr;
+  // By inner product the longest are scanned first, and mostly nothing is left to be found by the walk.
+  const bool ordered = walks && !shard.graph->longest.empty();
+  if (ordered) {
+    const LengthOrder::End end = shard.graph->longest.Scan(table_, query, ef, filter, deadline, top);
+    if (end == LengthOrder::End::kDeadline) degraded = true;
+    walks = end == LengthOrder::End::kExhausted;
+  }
+  if (walks) {
     scratch.found.Reset(ef);
     const WalkEnd end = WalkGraph(*shard.graph, table_, query, filter, deadline, scratch.walk, scratch.found, ef, most_scored);
     if (end == WalkEnd::kSpent) return false;
     if (end == WalkEnd::kDeadline) degraded = true;
-    top.Merge(scratch.found);
+    if (ordered) MergeDistinct(top, scratch.found);
+    else top.Merge(scratch.found);
   }
   // Scored already: met on the walk at the current vector, or as a member of a bucket.
   const auto seen = [&](const FreshEntry& entry) {
-    if (shard.graph == nullptr || entry.node == kNoNode) return false;
+    if (!walks || entry.node == kNoNode) return false;
     const uint32_t node = static_cast<uint32_t>(entry.node);
     if (shard.graph->owner_of_node[node] & kBucketBit) return scratch.walk.scored_members.Has(entry.ordinal);
     return scratch.walk.Visited(node);
@@ -160,7 +169,10 @@ bool VectorIndex::SearchShard(const ShardState& shard, const float* query, uint3
     if (!seen(entry)) fresh.push_back(entry.ordinal);
     return true;
   });
-  if (!ScanList(table_, {query, 1}, fresh.data(), fresh.size(), filter, deadline, &top)) degraded = true;
+  // Of those that drifted some may be among the longest, scored already.
+  scratch.found.Reset(top.k());
+  if (!ScanList(table_, {query, 1}, fresh.data(), fresh.size(), filter, deadline, ordered ? &scratch.found : &top)) degraded = true;
+  if (ordered) MergeDistinct(top, scratch.found);
   return true;
 }
 

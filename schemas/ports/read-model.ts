@@ -112,6 +112,8 @@ export interface ReadModelReader {
   popularItems(limit: number): Ranked<ItemOrdinal>;
   /** Most recently published first, among a bounded number of publications: a last rung for u2u. */
   recentUsers(limit: number): Uint32Array;
+  /** Items numbered so far: their ordinals are all below it. Cheap, unlike `stats`. */
+  itemCount(): number;
   stats(): ReadModelStats;
 }
 
@@ -175,4 +177,13 @@ export interface VectorEngine {
   searchExact(query: Float32Array, options: SearchOptions): Promise<SearchResult>;
   readonly size: number;
   close(): Promise<void>;
+}
+
+/** One generation's items, searchable by the read model's item ordinals. */
+export interface ItemEngines {
+  readonly generation: Generation;
+  /** u2i: output vectors, by inner product with a pooled user. */
+  readonly outputs: VectorEngine;
+  /** i2i: the vectors that the model compares items by; `outputs` itself where it does so by those. */
+  readonly alike: VectorEngine;
 }

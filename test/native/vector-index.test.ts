@@ -58,6 +58,7 @@ it("refuses options out of range, by code", () => {
     { driftCosine: 2 },
     { ef: 0 },
     { scanRowsPerEf: -1 },
+    { longestShare: 1.5 },
     { generation: Number.NaN },
   ];
   for (const more of bad)

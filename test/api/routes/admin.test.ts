@@ -114,7 +114,7 @@ describe("generations and scenarios", () => {
   it("lists generation 0 as the active one", async () => {
     const { call, plays } = testServer();
     await plays("ada", "song:1");
-    const list = { active: 0, generations: [{ id: 0, dims: 16, metric: "cosine", rows: 1, active: true }] };
+    const list = { active: 0, generations: [{ id: 0, dims: 16, metric: "cosine", rows: 1, items: 0, active: true }] };
     expect((await call("GET", "/v1/generations")).body).toEqual(list);
     expect((await call("POST", "/v1/generations/0/activate")).body).toEqual(list);
   });
@@ -134,8 +134,8 @@ describe("generations and scenarios", () => {
     const { scenarios } = (await call<{ scenarios: { name: string; needs: string; ladder: string[] }[] }>("GET", "/v1/scenarios")).body;
     expect(scenarios.map(({ name, needs, ladder }) => [name, needs, ladder])).toEqual([
       ["u2u", "user", ["vector", "fingerprint", "popular"]],
-      ["u2i", "user", ["co-occurrence", "popular"]],
-      ["i2i", "item", ["co-occurrence", "popular"]],
+      ["u2i", "user", ["vector", "co-occurrence", "popular"]],
+      ["i2i", "item", ["vector", "co-occurrence", "popular"]],
       ["u2u2i", "user", ["vector", "co-occurrence", "popular"]],
     ]);
   });

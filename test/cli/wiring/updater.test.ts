@@ -3,13 +3,16 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { attachIndex, handlesOf } from "../../../cli/wiring/opened-index.js";
 import { Updater, type UpdaterOptions } from "../../../cli/wiring/updater.js";
+import { ItemTables } from "../../../models/item-tables.js";
 import type { Config } from "../../../schemas/config.js";
 import { buildConfig } from "../../../schemas/config-validation.js";
 import type { BehaviourEvent } from "../../../schemas/event.js";
 import type { CatalogueNumber, ItemId, UserId } from "../../../schemas/ids.js";
 import { generateTown } from "../../../town/town.js";
 import { townHistory } from "../../../town/town-events.js";
+import { randomOf } from "../../index/vector-engine/listeners.js";
 
 const NOW = Date.UTC(2026, 0, 1);
 const town = generateTown({ seed: 1, listeners: 120 });
@@ -94,6 +97,58 @@ describe("Updater", () => {
 
     rmSync(join(dataDir, "index"), { recursive: true });
     expect(await neighbors(await start())).toEqual(before);
+  });
+
+  it("searches items by the vectors of a trained model, as they come, after a reopening and from another thread's side", async () => {
+    const items = [...new Set(past.map(({ item }) => item)), "song:not-heard-yet" as ItemId];
+    const random = randomOf(3);
+    const table = (): Float32Array => Float32Array.from({ length: items.length * 32 }, () => random() - 0.5);
+    const model = new ItemTables({ items, dims: 32, inputs: table(), outputs: table() });
+    const options = { itemVectors: () => model };
+    const found = async (updater: Updater): Promise<readonly string[]> => {
+      const opened = await attachIndex(handlesOf(updater.index ?? expect.fail("no index")), config(), {
+        info: note,
+        warn: note,
+        error: note,
+      });
+      const { readModel, engine, items: engines } = opened;
+      const user = readModel.userOrdinal(someone) ?? expect.fail("unknown");
+      const query = engine.vector(user) ?? expect.fail("no vector");
+      const { ordinals, scores } = (await engines?.outputs.search(query, { k: 10 })) ?? expect.fail("no items");
+      const names = readModel.itemIds(ordinals);
+      names.forEach((item, i) => {
+        const output = model.outputs?.vector(item) ?? expect.fail("no output");
+        expect(scores[i]).toBeCloseTo(
+          output.reduce((sum, x, d) => sum + x * query[d]!, 0),
+          5,
+        );
+      });
+      const alike = await engines?.alike.searchFrom(ordinals[0]!, { k: 1 });
+      expect(alike?.scores[0]).toBeCloseTo(1, 5);
+      await opened.close();
+      return names;
+    };
+    const first = await start({}, options);
+    await first.intake.append(past);
+    await first.drained();
+    expect(first.index?.items?.outputs.size).toBe(items.length - 1);
+    await first.intake.putItems([{ item: "song:not-heard-yet" as ItemId, type: "song" }]);
+    expect(first.index?.items?.outputs.size).toBe(items.length);
+    expect(first.index?.shards()).toContainEqual({ shard: "item-outputs-0-0", rows: items.length });
+    const before = await found(first);
+    await stop(first);
+    const reopened = await start({}, options);
+    expect(lines).toContain("the saved index is reopened");
+    expect(await found(reopened)).toEqual(before);
+    await stop(reopened);
+
+    const itemFiles = readdirSync(join(dataDir, "index"), { recursive: true, withFileTypes: true }).filter(
+      (entry) => entry.isFile() && entry.name === "manifest.json" && entry.parentPath.includes("items"),
+    );
+    expect(itemFiles).toHaveLength(2);
+    for (const file of itemFiles) writeFileSync(join(file.parentPath, file.name), "{");
+    expect(await found(await start({}, options))).toEqual(before);
+    expect(lines).toContain("the saved items cannot be used and are made anew from the model");
   });
 
   it("catches a saved index up with who changed, came and was erased while there was no index", async () => {

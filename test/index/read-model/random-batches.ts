@@ -101,6 +101,7 @@ export async function expectSameAnswers(model: ReadModelReader, oracle: ReadMode
     expect(model.itemOrdinal(id)).toEqual(oracle.itemOrdinal(id));
   }
   expect(model.applied()).toEqual(oracle.applied());
+  expect(model.itemCount()).toBe(oracle.itemCount());
   for (const limit of [0, 2, 100]) {
     expect(model.popularItems(limit)).toEqual(oracle.popularItems(limit));
     expect(model.recentUsers(limit)).toEqual(oracle.recentUsers(limit));

@@ -80,15 +80,18 @@ export interface EngineCapabilities {
   readonly deadlines: boolean;
 }
 
+/** Sizes of trained item vectors, which the suite is run with beside its own small one. */
+export const ITEM_DIMS = [64, 128, 256];
+
 /** What every VectorEngine does, under both metrics. */
 export function vectorEngineConformance(
   name: string,
   make: (dims: number, metric: Metric) => VectorEngine,
   can: EngineCapabilities = { deadlines: true },
+  dims = 24,
 ): void {
   for (const metric of ["cosine", "inner-product"] as const) {
-    describe(`${name} is a VectorEngine by ${metric}`, () => {
-      const dims = 24;
+    describe(`${name} is a VectorEngine by ${metric} of ${dims} dimensions`, () => {
       const town = listeners(dims, 11);
       let engine: VectorEngine;
       let oracle: Oracle;

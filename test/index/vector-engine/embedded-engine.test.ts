@@ -1,13 +1,23 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { EmbeddedEngine, type EmbeddedEngineSettings } from "../../../index/vector-engine/embedded-engine.js";
 import type { Metric } from "../../../schemas/ports/read-model.js";
-import { GENERATION, Oracle, vectorEngineConformance } from "./conformance.js";
+import { GENERATION, ITEM_DIMS, Oracle, vectorEngineConformance } from "./conformance.js";
 import { type Listeners, listeners, randomOf, upTo } from "./listeners.js";
 
-vectorEngineConformance("EmbeddedEngine", (dims, metric) => EmbeddedEngine.create({ dims, metric, generation: GENERATION }));
-vectorEngineConformance("EmbeddedEngine of three shards that always walks", (dims, metric) =>
-  EmbeddedEngine.create({ dims, metric, generation: GENERATION, shards: 3, scanRowsPerEf: 0 }),
-);
+for (const size of [undefined, ...ITEM_DIMS]) {
+  vectorEngineConformance(
+    "EmbeddedEngine",
+    (dims, metric) => EmbeddedEngine.create({ dims, metric, generation: GENERATION }),
+    undefined,
+    size,
+  );
+  vectorEngineConformance(
+    "EmbeddedEngine of three shards that always walks",
+    (dims, metric) => EmbeddedEngine.create({ dims, metric, generation: GENERATION, shards: 3, scanRowsPerEf: 0 }),
+    undefined,
+    size,
+  );
+}
 
 const opened: EmbeddedEngine[] = [];
 afterEach(async () => {
@@ -53,16 +63,89 @@ async function meanRecall(engine: EmbeddedEngine, oracle: Oracle, queries: reado
 
 const queriesOf = (town: Listeners, count: number): Float32Array[] => Array.from({ length: count }, () => town.listener());
 
-describe.each(["cosine", "inner-product"] as const)("a graph by %s", (metric) => {
+describe.each(["cosine", "inner-product"] as const)("a graph alone by %s", (metric) => {
   it.each([1, 3])("finds recall@50 >= .95 at the default ef, in %i shard(s)", async (shards) => {
     const town = listeners(48, 5);
-    const { engine, oracle, put } = walking(48, metric, { shards });
+    const { engine, oracle, put } = walking(48, metric, { shards, longestShare: 0 });
     put(upTo(8000), town.rows(8000));
     await swapAll(engine);
     const { shards: stats, swaps } = engine.stats();
     expect(swaps).toBe(shards);
     expect(stats.every((shard) => shard.nodes > 0 && shard.fresh === 0)).toBe(true);
     expect(await meanRecall(engine, oracle, queriesOf(town, 40))).toBeGreaterThanOrEqual(0.95);
+  });
+});
+
+describe("the longest first, by inner product", () => {
+  /** Rows as output vectors are: lengths over eight orders of magnitude. */
+  const uneven = (town: Listeners, count: number, seed: number): Float32Array => {
+    const random = randomOf(seed);
+    const lengths = Array.from({ length: count }, () => 10 ** (8 * random()));
+    return town.rows(count, 1).map((x, i) => x * lengths[Math.floor(i / town.dims)]!);
+  };
+
+  it.each([1, 3])("is exact where no shorter row can enter, whatever the graph, in %i shard(s)", async (shards) => {
+    const town = listeners(48, 5);
+    const { engine, oracle, put } = walking(48, "inner-product", { shards });
+    put(upTo(6000), uneven(town, 6000, 1));
+    for (let shard = 0; shard < shards; shard++) await (await (await engine.stage(shard, { m: 2, efConstruction: 8 })).verify()).publish(0);
+    for (const query of queriesOf(town, 40)) {
+      const answer = await engine.search(query, { k: 50, ef: 50 });
+      oracle.expectSound(query, answer);
+      expect(oracle.recall(query, 50, answer)).toBe(1);
+    }
+  });
+
+  it("walks on where shorter rows may enter: recall@50 >= .95, nobody twice", async () => {
+    const town = listeners(48, 6);
+    const { engine, oracle, put } = walking(48, "inner-product", { longestShare: 0.02 });
+    put(upTo(6000), town.rows(6000));
+    await swapAll(engine);
+    expect(await meanRecall(engine, oracle, queriesOf(town, 40))).toBeGreaterThanOrEqual(0.95);
+  });
+
+  it("scores vectors of now, once each, and keeps to the lists: moved, removed, new and left out ones", async () => {
+    const town = listeners(32, 7);
+    const { engine, oracle, put } = walking(32, "inner-product");
+    put(upTo(3000), uneven(town, 3000, 2));
+    await swapAll(engine);
+    const query = town.listener();
+    const best = oracle.search(query, 60).map(({ ordinal }) => ordinal);
+    const gone = Uint32Array.from(best.slice(0, 5));
+    engine.remove(gone);
+    oracle.remove(gone);
+    for (const ordinal of best.slice(5, 15))
+      put(
+        Uint32Array.of(ordinal),
+        oracle.vectors.get(ordinal)!.map((x) => x * 3),
+      );
+    for (const ordinal of best.slice(15, 20))
+      put(
+        Uint32Array.of(ordinal),
+        oracle.vectors.get(ordinal)!.map((x) => x / 1e5),
+      );
+    put(upTo(20, 3000), uneven(town, 20, 3));
+    const exclude = Uint32Array.from(best.slice(5, 8));
+    const passes = (ordinal: number): boolean => !exclude.includes(ordinal);
+    const answer = await engine.search(query, { k: 50, exclude });
+    oracle.expectSound(query, answer);
+    expect([...answer.ordinals].every(passes)).toBe(true);
+    expect(oracle.recall(query, 50, answer, passes)).toBe(1);
+  });
+
+  it("finds nobody twice, and all, where the walk under an allow-list is given up for a scan", async () => {
+    const town = listeners(32, 8);
+    const { engine, oracle, put } = walking(32, "inner-product");
+    put(upTo(12_000), town.rows(12_000));
+    await swapAll(engine);
+    for (const query of queriesOf(town, 10)) {
+      const farthest = oracle.search(query, 12_000).slice(-3000);
+      const allow = Uint32Array.from(farthest, ({ ordinal }) => ordinal).sort();
+      const allowed = new Set(allow);
+      const answer = await engine.search(query, { k: 10, ef: 10, allow });
+      oracle.expectSound(query, answer);
+      expect(oracle.recall(query, 10, answer, (ordinal) => allowed.has(ordinal))).toBe(1);
+    }
   });
 });
 

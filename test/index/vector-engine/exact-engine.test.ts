@@ -1,6 +1,10 @@
 import { ExactEngine } from "../../../index/vector-engine/exact-engine.js";
-import { GENERATION, vectorEngineConformance } from "./conformance.js";
+import { GENERATION, ITEM_DIMS, vectorEngineConformance } from "./conformance.js";
 
-vectorEngineConformance("ExactEngine", (dims, metric) => new ExactEngine({ dims, metric, generation: GENERATION }), {
-  deadlines: false,
-});
+for (const size of [undefined, ...ITEM_DIMS])
+  vectorEngineConformance(
+    "ExactEngine",
+    (dims, metric) => new ExactEngine({ dims, metric, generation: GENERATION }),
+    { deadlines: false },
+    size,
+  );

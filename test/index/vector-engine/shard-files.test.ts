@@ -6,7 +6,7 @@ import { EmbeddedEngine } from "../../../index/vector-engine/embedded-engine.js"
 import { openShards, saveShards } from "../../../index/vector-engine/shard-files.js";
 import type { Offset, Partition } from "../../../schemas/ids.js";
 import { GENERATION } from "./conformance.js";
-import { listeners, upTo } from "./listeners.js";
+import { listeners, randomOf, upTo } from "./listeners.js";
 
 const DIMS = 32;
 const town = listeners(DIMS, 31);
@@ -67,6 +67,24 @@ it.each([
     const query = town.listener();
     const [a, b] = [await engine.search(query, { k: 50, ef: 300 }), await again.search(query, { k: 50, ef: 300 })];
     expect(b.scores).toEqual(a.scores);
+  }
+});
+
+it("scans the longest first again after it was reopened", async () => {
+  const random = randomOf(4);
+  const lengths = Array.from({ length: 3000 }, () => 10 ** (8 * random()));
+  const rows = town.rows(3000, 1).map((x, i) => x * lengths[Math.floor(i / DIMS)]!);
+  const engine = EmbeddedEngine.create({ dims: DIMS, metric: "inner-product", generation: GENERATION, scanRowsPerEf: 0 });
+  opened.push(engine);
+  engine.upsert({ ordinals: upTo(3000), vectors: rows });
+  // A graph that by itself finds little.
+  await (await (await engine.stage(0, { m: 2, efConstruction: 8 })).verify()).publish(0);
+  await saveShards(engine, directory, { positions, idsOf });
+  const again = await reopen();
+  for (let i = 0; i < 20; i++) {
+    const query = town.listener();
+    const [answer, exact] = [await again.search(query, { k: 50, ef: 50 }), await again.searchExact(query, { k: 50 })];
+    expect(answer).toEqual(exact);
   }
 });
 

@@ -1,0 +1,79 @@
+import { UNKNOWN_ORDINAL } from "../../index/index-files.js";
+import { ItemShards, type ItemShardsSettings, isTrained } from "../../index/item-shards.js";
+import type { NativeReadModel } from "../../index/read-model/native-read-model.js";
+import type { Swap } from "../../index/vector-engine/publisher.js";
+import { publisherSettings } from "../../index/vector-engine/publisher-settings.js";
+import type { GenerationRef, ItemVectors } from "../../schemas/catalogue.js";
+import type { Config } from "../../schemas/config.js";
+import { KindredError } from "../../schemas/errors.js";
+import type { ItemId } from "../../schemas/ids.js";
+import type { IndexShardRows } from "../../schemas/ports/admin.js";
+import type { UpdaterLog } from "./updater-log.js";
+import { buildsGraphs } from "./vector-engines.js";
+
+export interface ItemShardsOptions {
+  readonly config: Config;
+  readonly ref: GenerationRef;
+  /** Of `ref`. Where they come with output vectors, items are searched by them. */
+  readonly itemVectors: ItemVectors;
+  readonly log: UpdaterLog;
+  readonly onSwap?: (swap: Swap) => void;
+}
+
+/**
+ * The items of a generation whose model has output vectors, with all that the read model knows already; undefined where it has none.
+ * @param directory where they may have been saved; undefined to begin with empty ones
+ */
+export async function openItemShards(
+  options: ItemShardsOptions,
+  directory: string | undefined,
+  model: NativeReadModel,
+): Promise<ItemShards | undefined> {
+  const { itemVectors, ref, config, log, onSwap } = options;
+  if (!isTrained(itemVectors)) return undefined;
+  const { ef, driftCosine, shards, storage } = config.index;
+  const settings: ItemShardsSettings = {
+    generation: ref.generation,
+    vectors: itemVectors,
+    engine: { ef, driftCosine, shards, storage },
+    publisher: {
+      ...publisherSettings(config.index),
+      onSwap: (swap) => {
+        log.info({ ...swap }, "a shard of items has a new graph");
+        onSwap?.(swap);
+      },
+      onTuned: (tuned) => log.info({ ...tuned }, "ef of items was moved"),
+      onError: (err) => log.warn({ err }, "a shard of items keeps its old graph"),
+    },
+  };
+  const items = (directory === undefined ? undefined : await openSaved(directory, settings, model, options)) ?? ItemShards.create(settings);
+  items.follow(model);
+  return items;
+}
+
+/** A damaged shard costs time, never an answer: it is filled anew. Where no graphs are built a saved one is not taken either. */
+async function openSaved(
+  directory: string,
+  settings: ItemShardsSettings,
+  model: NativeReadModel,
+  { config, log }: ItemShardsOptions,
+): Promise<ItemShards | undefined> {
+  try {
+    const ordinalsOf = (ids: readonly string[]): Uint32Array =>
+      Uint32Array.from(ids, (id) => model.itemOrdinal(id as ItemId) ?? UNKNOWN_ORDINAL);
+    const saved = await ItemShards.open(directory, settings, ordinalsOf);
+    if (saved === undefined || buildsGraphs(config) || !saved.hasGraphs) return saved;
+    await saved.close();
+  } catch (err) {
+    if (!(err instanceof KindredError)) throw err;
+    log.warn({ err, code: err.code }, "the saved items cannot be used and are made anew from the model");
+  }
+  return undefined;
+}
+
+/** Rows by shard, for metrics. */
+export function itemRows(items: ItemShards | undefined): IndexShardRows[] {
+  return (items?.stats() ?? []).flatMap(({ name, engine }) =>
+    engine.stats().shards.map(({ rows }, shard) => ({ shard: `item-${name}-${engine.generation}-${shard}`, rows })),
+  );
+}

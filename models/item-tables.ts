@@ -1,0 +1,69 @@
+import type { ItemComparison, ItemVectors, OutputVectors } from "../schemas/catalogue.js";
+import { KindredError } from "../schemas/errors.js";
+import type { ItemId } from "../schemas/ids.js";
+
+/** Largest magnitude of a quantised component: that of the schema. */
+const MOST = 32_767;
+
+/** What a trained model hands over. Tables are row-major, one row an item, in the order of `items`. */
+export interface TrainedTables {
+  /** None twice. */
+  readonly items: readonly ItemId[];
+  /** 8..1024 */
+  readonly dims: number;
+  /** What users pool. A row of zeros: the item is not pooled. */
+  readonly inputs: Float32Array;
+  /** What a pooled user is scored against, not normalised. A row of zeros: the item is not found by it. */
+  readonly outputs?: Float32Array;
+  readonly itemsBy?: ItemComparison;
+}
+
+/**
+ * The two tables of a trained model as the rest of kindred takes them. Input vectors become integers by one scale for all,
+ * the largest component of any: what one item weighs in a pool against another stays as trained.
+ */
+export class ItemTables implements ItemVectors {
+  readonly dims: number;
+  readonly outputs?: OutputVectors;
+  readonly #rows = new Map<ItemId, number>();
+  readonly #inputs: Int16Array;
+
+  /** @throws KindredError INVALID_ARGUMENT: dims out of range, tables of another size, an item twice, NaN or infinity */
+  constructor({ items, dims, inputs, outputs, itemsBy = "input-cosine" }: TrainedTables) {
+    if (!Number.isInteger(dims) || dims < 8 || dims > 1024)
+      throw new KindredError("INVALID_ARGUMENT", `item tables have 8 to 1024 dimensions, not ${dims}`, "dims");
+    checkTable(inputs, items.length * dims, "inputs");
+    for (const [row, item] of items.entries()) this.#rows.set(item, row);
+    if (this.#rows.size !== items.length)
+      throw new KindredError("INVALID_ARGUMENT", `${items.length - this.#rows.size} items are named twice`, "items");
+    this.dims = dims;
+    this.#inputs = quantised(inputs);
+    if (outputs === undefined) return;
+    checkTable(outputs, items.length * dims, "outputs");
+    this.outputs = { itemsBy, vector: (item) => this.#row(item, outputs) };
+  }
+
+  vector(item: ItemId): Int16Array | undefined {
+    return this.#row(item, this.#inputs);
+  }
+
+  #row<Table extends Int16Array | Float32Array>(item: ItemId, table: Table): Table | undefined {
+    const row = this.#rows.get(item);
+    if (row === undefined) return undefined;
+    const vector = table.subarray(row * this.dims, (row + 1) * this.dims) as Table;
+    return vector.some((component) => component !== 0) ? vector : undefined;
+  }
+}
+
+function checkTable(table: Float32Array, length: number, where: string): void {
+  if (table.length !== length) throw new KindredError("INVALID_ARGUMENT", `the table has ${table.length} numbers, not ${length}`, where);
+  const bad = table.findIndex((component) => !Number.isFinite(component));
+  if (bad >= 0) throw new KindredError("INVALID_ARGUMENT", `the table holds ${table[bad]} at ${bad}`, where);
+}
+
+function quantised(table: Float32Array): Int16Array {
+  let largest = 0;
+  for (const component of table) largest = Math.max(largest, Math.abs(component));
+  const scale = largest === 0 ? 0 : MOST / largest;
+  return Int16Array.from(table, (component) => Math.round(component * scale));
+}
