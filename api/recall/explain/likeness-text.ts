@@ -13,13 +13,13 @@ const NAMED = 3;
 
 /**
  * Why two vectors point the same way, in a sentence. It names only what both have: items that only one of them met may add to a
- * cosine of projections as well, but nobody would call that a reason.
+ * cosine as well (by chance in a projection, by what a model learned), but nobody would call that a reason.
  * @param shared strongest contribution first
  */
 export function likenessText(shared: readonly SharedItem[], score: number, whose: string): string {
   const similarity = score.toFixed(2);
   if (shared.length === 0)
-    return `Near ${whose} by the projection alone (similarity ${similarity}): nothing that both have brings them together.`;
+    return `Near ${whose} by vector alone (similarity ${similarity}): nothing that both have brings them together.`;
   const share = shared.reduce((sum, { contribution }) => sum + contribution, 0);
   const named = shared.slice(0, NAMED);
   const liked = named.filter(({ weight }) => weight > 0).map(({ name }) => name);
@@ -31,5 +31,5 @@ export function likenessText(shared: readonly SharedItem[], score: number, whose
   const figures = `${share.toFixed(2)} of a similarity of ${similarity} from what both have`;
   return share >= score / 2
     ? `Behaves like ${whose}, chiefly ${around} (${figures}).`
-    : `Behaves like ${whose} ${around} (${figures}); the rest is likeness of the projection.`;
+    : `Behaves like ${whose} ${around} (${figures}); the rest is of things that only one of them has.`;
 }

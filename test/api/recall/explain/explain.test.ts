@@ -84,7 +84,7 @@ describe("explain", () => {
         for (const { id, explanation } of body.rung === "vector" ? body.results : []) {
           const named = [...(explanation?.text ?? "").matchAll(/“([^”]+)”/g)].map(([, name]) => name as string);
           for (const name of named) expect(weightOf("ada", name) * weightOf(id, name), `${id}: ${explanation?.text}`).toBeGreaterThan(0);
-          if (named.length === 0) expect(explanation?.text).toMatch(/^Near this user by the projection alone/);
+          if (named.length === 0) expect(explanation?.text).toMatch(/^Near this user by vector alone/);
         }
         await api.close();
       }),
@@ -92,7 +92,7 @@ describe("explain", () => {
     );
   });
 
-  it("says how much of the likeness is of what both have, and that the rest is of the projection", async () => {
+  it("says how much of the likeness is of what both have, and what the rest is of", async () => {
     const axis = (...parts: readonly number[]): Int16Array => Int16Array.from({ length: 16 }, (_, d) => 1000 * (parts[d] ?? 0));
     const vectors: Record<string, Int16Array> = {
       a: axis(1),
@@ -132,15 +132,15 @@ describe("explain", () => {
       "Behaves like this user, chiefly around “a” (0.80 of a similarity of 0.80 from what both have).",
     );
     expect(await sentence(call, "stranger")).toBe(
-      "Near this user by the projection alone (similarity 0.84): nothing that both have brings them together.",
+      "Near this user by vector alone (similarity 0.84): nothing that both have brings them together.",
     );
     expect(await sentence(call, "mostly")).toBe(
-      "Behaves like this user around “b” (0.14 of a similarity of 0.89 from what both have); the rest is likeness of the projection.",
+      "Behaves like this user around “b” (0.14 of a similarity of 0.89 from what both have); the rest is of things that only one of them has.",
     );
     expect(await sentence(call, "bored")).toBe(
       "Behaves like this user, chiefly in turning away from “bore” (0.40 of a similarity of 0.40 from what both have).",
     );
-    expect(await sentence(call, "opposed")).toMatch(/^Near this user by the projection alone/);
+    expect(await sentence(call, "opposed")).toMatch(/^Near this user by vector alone/);
   });
 
   it("contributions are w <e, o> / |sum w e|: known answer", async () => {
