@@ -45,8 +45,8 @@ bool Bands::Get(uint32_t ordinal, uint64_t* fingerprint) const {
   return true;
 }
 
-// The new entries and folds are made before the fingerprint is, and the old entries dropped after it: at every moment the
-// user can be found by the fingerprint that a reader sees.
+// The new entries are made before the fingerprint is, and the old ones dropped after it. In a band that stays the fold is
+// overwritten first: to those who are near by such a band only the user has moved a moment earlier. The version is odd meanwhile.
 void Bands::Set(uint32_t ordinal, uint64_t fingerprint) {
   uint64_t old = 0;
   const bool had = Get(ordinal, &old);
@@ -65,6 +65,7 @@ void Bands::Set(uint32_t ordinal, uint64_t fingerprint) {
   }
   fingerprints_[ordinal].store(fingerprint, std::memory_order_release);
   known_[ordinal].store(1, std::memory_order_release);
+  version_.fetch_add(1, std::memory_order_acq_rel);
   if (!had) count_.fetch_add(1, std::memory_order_relaxed);
   for (int band = 0; had && band < kBands; band++)
     if (moved[band]) Drop(band, old, before[band]);

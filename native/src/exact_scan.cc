@@ -122,29 +122,25 @@ bool ScanSplit(uint64_t steps, uint32_t queries, TopK* tops, const ScanSteps& sc
   return complete.load();
 }
 
-// Steps begin..end - 1 of a range, on this thread.
-bool ScanPart(const VectorTable& table, Queries queries, OrdinalRange range, uint64_t begin, uint64_t end, const OrdinalFilter& filter,
-              const Deadline& deadline, TopK* tops) {
+// Ordinals begin..end - 1, on this thread.
+bool ScanPart(const VectorTable& table, Queries queries, uint64_t begin, uint64_t end, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops) {
   BlockScan scan(table, queries, filter, deadline, tops);
-  for (uint64_t step = begin; step < end; step++)
-    if (!scan.Add(static_cast<uint32_t>(range.first + step * range.step))) return false;
+  for (uint64_t ordinal = begin; ordinal < end; ordinal++)
+    if (!scan.Add(static_cast<uint32_t>(ordinal))) return false;
   scan.Flush();
   return true;
 }
 
 }  // namespace
 
-bool ScanRange(const VectorTable& table, Queries queries, OrdinalRange range, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops) {
+bool ScanAll(const VectorTable& table, Queries queries, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops) {
   const uint64_t limit = table.OrdinalLimit();
-  const uint64_t steps = limit <= range.first ? 0 : (limit - range.first + range.step - 1) / range.step;
-  const ScanSteps scan_steps = [&](uint64_t begin, uint64_t end, TopK* into) {
-    return ScanPart(table, queries, range, begin, end, filter, deadline, into);
-  };
-  return steps < kParallelScanOrdinals ? scan_steps(0, steps, tops) : ScanSplit(steps, queries.count, tops, scan_steps);
+  const ScanSteps scan_steps = [&](uint64_t begin, uint64_t end, TopK* into) { return ScanPart(table, queries, begin, end, filter, deadline, into); };
+  return limit < kParallelScanOrdinals ? scan_steps(0, limit, tops) : ScanSplit(limit, queries.count, tops, scan_steps);
 }
 
 bool ScanAlone(const VectorTable& table, Queries queries, const OrdinalFilter& filter, const Deadline& deadline, TopK* tops) {
-  return ScanPart(table, queries, {}, 0, table.OrdinalLimit(), filter, deadline, tops);
+  return ScanPart(table, queries, 0, table.OrdinalLimit(), filter, deadline, tops);
 }
 
 bool ScanList(const VectorTable& table, Queries queries, const uint32_t* ordinals, size_t count, const OrdinalFilter& filter, const Deadline& deadline,

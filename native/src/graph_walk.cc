@@ -15,8 +15,8 @@ constexpr uint32_t kExpansionsPerClock = 16;
 class Walk {
  public:
   Walk(const ShardGraph& shard, const VectorTable& table, const float* query, const OrdinalFilter& filter, WalkScratch& scratch, TopK& found, uint32_t ef,
-       int64_t most_scored)
-      : shard_(shard), table_(table), query_(query), filter_(filter), scratch_(scratch), found_(found), ghosts_left_(2 * ef + 64), scores_left_(most_scored) {}
+       int64_t& scores_left)
+      : shard_(shard), table_(table), query_(query), filter_(filter), scratch_(scratch), found_(found), ghosts_left_(2 * ef + 64), scores_left_(scores_left) {}
 
   WalkEnd Run(const Deadline& deadline) {
     scratch_.Begin(shard_.nodes());
@@ -186,7 +186,7 @@ class Walk {
   WalkScratch& scratch_;
   TopK& found_;
   uint32_t ghosts_left_;
-  int64_t scores_left_;
+  int64_t& scores_left_;
   uint32_t buckets_ = 0;
   uint32_t nodes_[kMostNeighbors], owners_[kMostNeighbors], bucket_nodes_[kMostNeighbors];
   const std::atomic<uint32_t>* cells_[kMostNeighbors];
@@ -197,8 +197,8 @@ class Walk {
 }  // namespace
 
 WalkEnd WalkGraph(const ShardGraph& shard, const VectorTable& table, const float* query, const OrdinalFilter& filter, const Deadline& deadline,
-                  WalkScratch& scratch, TopK& found, uint32_t ef, int64_t most_scored) {
-  return Walk(shard, table, query, filter, scratch, found, ef, most_scored).Run(deadline);
+                  WalkScratch& scratch, TopK& found, uint32_t ef, int64_t& scores_left) {
+  return Walk(shard, table, query, filter, scratch, found, ef, scores_left).Run(deadline);
 }
 
 }  // namespace kindred

@@ -49,9 +49,9 @@ enum class WalkEnd : uint8_t { kComplete, kDeadline, kSpent };
 
 // Inside the caller's EpochGuard. `found` holds the ef best that pass the filter; the filter keeps nobody from being
 // walked over. Nodes whose owner has gone have no score of their own and are walked over at the score of the node that
-// led there, a bounded number of times. kDeadline: it passed before the end. kSpent: `most_scored` vectors were scored
-// before the end, what was found is to be thrown away.
+// led there, a bounded number of times. kDeadline: it passed before the end. kSpent: `scores_left`, which each scored
+// vector draws down, fell below 0 before the end; what was found is to be thrown away.
 WalkEnd WalkGraph(const ShardGraph& shard, const VectorTable& table, const float* query, const OrdinalFilter& filter, const Deadline& deadline,
-                  WalkScratch& scratch, TopK& found, uint32_t ef, int64_t most_scored);
+                  WalkScratch& scratch, TopK& found, uint32_t ef, int64_t& scores_left);
 
 }  // namespace kindred

@@ -20,7 +20,8 @@ class LengthOrder {
   LengthOrder(const std::vector<uint32_t>& ordinals, const float* rows, uint32_t stride, uint32_t none, float share);
 
   bool empty() const { return ordinals_.empty(); }
-  // Scores the vectors of now into `top`. kComplete: no other row of the build could enter, by the lengths it had then;
+  // Scores the vectors of now into `top`. kComplete: no other row of the build could enter, by the lengths it had then (who grew in
+  // place by less than the drift limit may be missed until the next build: items of a model do not move);
   // kExhausted: others may, and a walk with this `ef` is the cheaper way to them. Inside the caller's EpochGuard.
   End Scan(const VectorTable& table, const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top) const;
   size_t MemoryBytes() const { return (ordinals_.size() + lengths_.size()) * 4; }

@@ -14,7 +14,7 @@ class QuerySample {
   static constexpr uint32_t kKept = 256, kEvery = 8;
 
   void Offer(const float* query, uint32_t floats) {
-    if (seen_.fetch_add(1, std::memory_order_relaxed) % kEvery != 0) return;
+    if (!wanted_.load(std::memory_order_relaxed) || seen_.fetch_add(1, std::memory_order_relaxed) % kEvery != 0) return;
     std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
     if (!lock.owns_lock()) return;
     if (kept_.size() < kKept) kept_.emplace_back(query, query + floats);
@@ -22,6 +22,7 @@ class QuerySample {
   }
   // At most `most` of them, the newest first; the others are given up.
   std::vector<std::vector<float>> Take(uint32_t most) {
+    wanted_.store(true, std::memory_order_relaxed);
     std::lock_guard<std::mutex> lock(mutex_);
     std::vector<std::vector<float>> taken;
     taken.swap(kept_);
@@ -34,6 +35,8 @@ class QuerySample {
   }
 
  private:
+  // Where nobody measures, no query is kept.
+  std::atomic<bool> wanted_{false};
   std::atomic<uint32_t> seen_{0};
   std::mutex mutex_;
   uint32_t next_ = 0;

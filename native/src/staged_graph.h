@@ -20,8 +20,6 @@ class StagedGraph {
 
   uint32_t shard() const { return shard_; }
   uint32_t nodes() const { return graph_ == nullptr || graph_->graph == nullptr ? 0 : graph_->nodes(); }
-  // -1 before Verify.
-  double recall() const { return recall_; }
 
  private:
   friend class VectorIndex;

@@ -147,10 +147,15 @@ class VectorIndex : public std::enable_shared_from_this<VectorIndex> {
   // Readers.
   const ShardSet& Set() const { return *set_.load(std::memory_order_acquire); }
   std::vector<float> Padded(const float* vector, bool normalise) const;
-  void SearchOne(const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, bool& degraded);
-  bool SearchShard(const ShardState& shard, const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, bool& degraded,
-                   int64_t most_scored);
-  void ScanAllowed(const float* query, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, bool& degraded) const;
+  // What a search has come to.
+  struct Progress {
+    bool degraded = false;
+    bool walked = false;  // over a graph; else everything was scanned, whatever ef is
+    int64_t scores_left = INT64_MAX;  // of its walks together
+  };
+  Progress SearchOne(const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top);
+  bool SearchShard(const ShardState& shard, const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, Progress& progress);
+  void ScanAllowed(const float* query, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, Progress& progress) const;
   bool ScansAll(uint32_t ef) const;
   bool AllowListIsShort(size_t allowed, uint32_t ef) const;
 

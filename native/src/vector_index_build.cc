@@ -151,9 +151,9 @@ MeasuredRecall VectorIndex::Verify(StagedGraph& staged, uint32_t samples, uint32
     for (uint32_t q = 0; q < count; q++) {
       TopK found;
       found.Reset(k);
-      bool degraded = false;
-      SearchShard(state, queries.data() + size_t{q} * table_.padded_dims(), width, all, deadline, found, degraded, INT64_MAX);
-      sum.Add(RecallOf(exact[q].Sorted(), found.Sorted()), true);
+      Progress progress;
+      SearchShard(state, queries.data() + size_t{q} * table_.padded_dims(), width, all, deadline, found, progress);
+      sum.Add(RecallOf(exact[q].Sorted(), found.Sorted()), progress.walked);
     }
   }
   MeasuredRecall measured = sum.Result();

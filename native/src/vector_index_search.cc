@@ -88,9 +88,9 @@ SearchAnswer VectorIndex::Search(const SearchRequest& request) {
     TopK top;
     top.Reset(request.k);
     if (request.exact) {
-      if (!ScanRange(table_, {query.data(), 1}, {}, filter, request.deadline, &top)) answer.degraded = true;
+      if (!ScanAll(table_, {query.data(), 1}, filter, request.deadline, &top)) answer.degraded = true;
     } else {
-      SearchOne(query.data(), ef, filter, request.deadline, top, answer.degraded);
+      if (SearchOne(query.data(), ef, filter, request.deadline, top).degraded) answer.degraded = true;
       if (filter.allow == nullptr) sample_.Offer(query.data(), table_.padded_dims());
     }
     answer.found[q] = top.Sorted();
@@ -115,44 +115,50 @@ bool VectorIndex::ScansAll(uint32_t ef) const {
   return fresh * 2 >= table_.size();
 }
 
-void VectorIndex::SearchOne(const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, bool& degraded) {
+VectorIndex::Progress VectorIndex::SearchOne(const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top) {
+  Progress progress;
   const bool short_list = filter.allow != nullptr && AllowListIsShort(filter.allow->members().size(), ef);
-  if (short_list || ScansAll(ef)) return ScanAllowed(query, filter, deadline, top, degraded);
-  // Where the allowed lie far from the query, a walk goes over everybody who is nearer before it finds ef of them: it is
-  // given up at half the rows of a scan, so that the worst search costs about two scans.
-  int64_t most_scored = INT64_MAX;
-  if (filter.allow != nullptr) most_scored = static_cast<int64_t>(filter.allow->members().size() / 2);
-  else if (filter.exclude != nullptr) most_scored = table_.size() / 2;
-  for (const ShardState& shard : Set().shards) {
-    if (SearchShard(shard, query, ef, filter, deadline, top, degraded, most_scored)) continue;
-    top = top.Empty();
-    return ScanAllowed(query, filter, deadline, top, degraded);
+  if (short_list || ScansAll(ef)) {
+    ScanAllowed(query, filter, deadline, top, progress);
+    return progress;
   }
+  // Where the allowed lie far from the query, a walk goes over everybody who is nearer before it finds ef of them. The walks
+  // of a search, over all shards, are given up at half the rows of a scan: the worst search costs about two scans.
+  if (filter.allow != nullptr) progress.scores_left = static_cast<int64_t>(filter.allow->members().size() / 2);
+  else if (filter.exclude != nullptr) progress.scores_left = table_.size() / 2;
+  for (const ShardState& shard : Set().shards) {
+    if (SearchShard(shard, query, ef, filter, deadline, top, progress)) continue;
+    top = top.Empty();
+    ScanAllowed(query, filter, deadline, top, progress);
+    break;
+  }
+  return progress;
 }
 
-void VectorIndex::ScanAllowed(const float* query, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, bool& degraded) const {
-  const bool complete = filter.allow == nullptr ? ScanRange(table_, {query, 1}, {}, filter, deadline, &top)
+void VectorIndex::ScanAllowed(const float* query, const OrdinalFilter& filter, const Deadline& deadline, TopK& top, Progress& progress) const {
+  const bool complete = filter.allow == nullptr ? ScanAll(table_, {query, 1}, filter, deadline, &top)
                                                 : ScanList(table_, {query, 1}, filter.allow->members().data(), filter.allow->members().size(), filter, deadline, &top);
-  if (!complete) degraded = true;
+  if (!complete) progress.degraded = true;
 }
 
-// False: the walk was given up after `most_scored` rows, and `top` is not to be used.
+// False: the walk was given up since no scores were left, and `top` is not to be used.
 bool VectorIndex::SearchShard(const ShardState& shard, const float* query, uint32_t ef, const OrdinalFilter& filter, const Deadline& deadline, TopK& top,
-                              bool& degraded, int64_t most_scored) {
+                              Progress& progress) {
   ThreadScratch& scratch = Scratch();
   bool walks = shard.graph != nullptr;
   // By inner product the longest are scanned first, and mostly nothing is left to be found by the walk.
   const bool ordered = walks && !shard.graph->longest.empty();
   if (ordered) {
     const LengthOrder::End end = shard.graph->longest.Scan(table_, query, ef, filter, deadline, top);
-    if (end == LengthOrder::End::kDeadline) degraded = true;
+    if (end == LengthOrder::End::kDeadline) progress.degraded = true;
     walks = end == LengthOrder::End::kExhausted;
   }
   if (walks) {
+    progress.walked = true;
     scratch.found.Reset(ef);
-    const WalkEnd end = WalkGraph(*shard.graph, table_, query, filter, deadline, scratch.walk, scratch.found, ef, most_scored);
+    const WalkEnd end = WalkGraph(*shard.graph, table_, query, filter, deadline, scratch.walk, scratch.found, ef, progress.scores_left);
     if (end == WalkEnd::kSpent) return false;
-    if (end == WalkEnd::kDeadline) degraded = true;
+    if (end == WalkEnd::kDeadline) progress.degraded = true;
     if (ordered) MergeDistinct(top, scratch.found);
     else top.Merge(scratch.found);
   }
@@ -171,7 +177,7 @@ bool VectorIndex::SearchShard(const ShardState& shard, const float* query, uint3
   });
   // Of those that drifted some may be among the longest, scored already.
   scratch.found.Reset(top.k());
-  if (!ScanList(table_, {query, 1}, fresh.data(), fresh.size(), filter, deadline, ordered ? &scratch.found : &top)) degraded = true;
+  if (!ScanList(table_, {query, 1}, fresh.data(), fresh.size(), filter, deadline, ordered ? &scratch.found : &top)) progress.degraded = true;
   if (ordered) MergeDistinct(top, scratch.found);
   return true;
 }
@@ -208,9 +214,8 @@ MeasuredRecall VectorIndex::MeasureRecall(uint32_t samples, uint32_t k, uint32_t
     for (uint32_t i = 0; i < count; i++) {
       TopK found;
       found.Reset(k);
-      bool degraded = false;
-      SearchOne(queries[at + i].data(), width, all, deadline, found, degraded);
-      sum.Add(RecallOf(exact[i].Sorted(), found.Sorted()), true);
+      const Progress progress = SearchOne(queries[at + i].data(), width, all, deadline, found);
+      sum.Add(RecallOf(exact[i].Sorted(), found.Sorted()), progress.walked);
     }
   }
   return sum.Result();

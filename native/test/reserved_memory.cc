@@ -49,7 +49,7 @@ uint64_t ScanAllocations() {
   for (TopK& top : tops) top.Reset(700);
   EpochGuard guard(epochs);
   allocated_by_helpers = 0;
-  ScanRange(table, {queries.data(), kQueries}, {}, {}, {}, tops.data());
+  ScanAll(table, {queries.data(), kQueries}, {}, {}, tops.data());
   return allocated_by_helpers.load();
 }
 
