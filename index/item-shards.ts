@@ -9,7 +9,7 @@ import { type PublisherSettings, type PublisherStats, ShardPublisher } from "./v
 import { checkBatch } from "./vector-engine/search-arguments.js";
 import { hasShards, openShards, saveShards } from "./vector-engine/shard-files.js";
 
-/** Items numbered in one step: the thread is held for some milliseconds. */
+/** Items looked up in one step: bounds the memory of their vectors. */
 const ITEMS_A_STEP = 8_192;
 
 /** Item vectors that come with a table to score against. */
@@ -142,6 +142,11 @@ export class ItemShards implements ItemEngines {
   remove(ordinals: Uint32Array): void {
     for (const { engine } of this.#tables) engine.remove(ordinals);
     this.#changed = true;
+  }
+
+  /** Whether there is something to save. */
+  get changed(): boolean {
+    return this.#changed;
   }
 
   get hasGraphs(): boolean {

@@ -39,17 +39,18 @@ const within = (ef: number, { least, most }: EfRule): number => Math.min(Math.ma
 /**
  * The ef after a measurement at the ef of `before`: quickly up below the target, carefully up where it can't be told from the
  * target, slowly down where there is recall to spare even so. Between the two it stays: a measurement's error never moves it to
- * and fro. What no graph answered (or not all of it) says nothing about ef.
+ * and fro. What was answered by scans misses nothing and says nothing about ef: with such answers among them it may go up, not down.
  */
 export function nextEf(before: EfState, measured: NativeMeasuredRecall | undefined, rule: EfRule): EfState {
   const ef = within(before.ef, rule);
-  if (measured === undefined || measured.queries === 0 || measured.walked < measured.queries) return { ef, calm: before.calm };
+  if (measured === undefined || measured.queries === 0 || measured.walked === 0) return { ef, calm: before.calm };
   const allowed = 1 - rule.target;
   const misses = 1 - measured.recall;
   const width = Math.max(ef, rule.k);
   const raised = (times: number): EfState => ({ ef: Math.max(ef, within(Math.ceil(width * times), rule)), calm: 0 });
   if (measured.recall < rule.target) return raised(Math.min(Math.max(misses / allowed, LEAST_STEP_UP), MOST_STEP_UP));
   if (surely(measured) < rule.target) return raised(CAREFUL_STEP_UP);
+  if (measured.walked < measured.queries) return { ef, calm: before.calm };
   if (misses * MORE_MISSES_DOWN + STANDARD_ERRORS * measured.standardError >= SHARE_OF_MISSES * allowed) return { ef, calm: 0 };
   if (before.calm + 1 < CALM_BEFORE_DOWN) return { ef, calm: before.calm + 1 };
   // Below k nothing would change for those searches.

@@ -58,6 +58,8 @@ const SAMPLE_K = 50;
 const ROWS_A_STEP = 16;
 /** Between two steps, so that the thread's own work comes first. */
 const REST_MS = 5;
+/** A deadline is above 0; that of a search whose walk took it all is this. */
+const SHORTEST_MS = 0.001;
 /** Fewer dead nodes are no reason to make a graph anew. */
 const FEW_DEAD = 1_000;
 
@@ -150,8 +152,10 @@ export class FaissNodeEngine implements VectorEngine {
     const allow = this.#closed ? undefined : this.#candidates(query, options);
     if (allow === undefined) return this.#vectors.search(query, options);
     const { deadlineMs, ...rest } = options;
-    const left = deadlineMs === undefined ? 0 : deadlineMs - (performance.now() - startedAt);
-    return this.#vectors.search(query, { ...rest, allow, ...(left > 0 && { deadlineMs: left }) });
+    if (deadlineMs === undefined) return this.#vectors.search(query, { ...rest, allow });
+    // Passed already: what the walk proposed is still scored, since the clock is first looked at after some 2,000 rows.
+    const left = Math.max(deadlineMs - (performance.now() - startedAt), SHORTEST_MS);
+    return this.#vectors.search(query, { ...rest, allow, deadlineMs: left });
   }
 
   async searchFrom(ordinal: number, options: SearchOptions): Promise<SearchResult> {
@@ -245,7 +249,7 @@ export class FaissNodeEngine implements VectorEngine {
       if (this.#next) this.#growNext(this.#next);
       else if (this.#placing) this.#place();
       else if (this.#graph) this.#next = { graph: this.#newGraph(), missing: [...this.#graph.ordinals()] };
-      if (!this.#due() && this.#graph) this.#measuring ??= this.#measure(this.#graph);
+      if (!this.#due() && this.#graph) void this.#measureNow(this.#graph);
     } catch (error) {
       // Half a graph leads nowhere: what it has not is scanned.
       this.#failed = true;
@@ -268,13 +272,20 @@ export class FaissNodeEngine implements VectorEngine {
         sum += ordinals.filter((ordinal) => near.has(ordinal)).length / Math.max(1, ordinals.length);
         asked++;
       }
-      if (asked > 0) this.#recall = sum / asked;
+      // Of a graph that was replaced meanwhile nobody asks any more.
+      if (asked > 0 && graph === this.#graph) this.#recall = sum / asked;
       this.#settings.onPlaced?.(this.stats());
     } catch (error) {
       if (!this.#closed) this.#settings.onError?.(error);
     } finally {
       this.#measuring = undefined;
     }
+    if (!this.#closed && this.#graph !== undefined && this.#graph !== graph) await this.#measureNow(this.#graph);
+  }
+
+  #measureNow(graph: FaissNodeGraph): Promise<void> {
+    this.#measuring ??= this.#measure(graph);
+    return this.#measuring;
   }
 
   #newGraph(): FaissNodeGraph {
@@ -305,6 +316,8 @@ export class FaissNodeEngine implements VectorEngine {
     if (missing.length > 0) return;
     this.#graph = graph;
     this.#next = undefined;
+    // Not walked before it is measured.
+    this.#recall = undefined;
   }
 
   /** Between unit vectors: a cosine below the limit. Where length counts, a change of it counts as much. */

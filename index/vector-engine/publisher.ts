@@ -16,7 +16,7 @@ export interface PublisherSettings {
   readonly live?: Omit<LiveRecallSettings, "k" | "clock">;
   /** ef is moved within these to hold `limits.targetRecall`; it stays as it is where they are not given. */
   readonly efLimits?: { readonly least: number; readonly most: number };
-  /** After a build it rests so many times as long as the build took, so that builds take at most half of one core. 1 by default. */
+  /** After a build it rests so many times as long as the build took, so that builds of an engine take at most half of one core. 1 by default. */
   readonly restRatio?: number;
   /** After a failure it rests at least so long, and twice as long after each further one. 10,000 by default. */
   readonly retryMs?: number;

@@ -127,7 +127,7 @@ export interface UpdaterMetrics {
   readonly indexMeasureCpuSeconds?: number;
 }
 
-/** Rows of one shard of an index, for metrics: `users-vectors-0`, `fingerprints`, ... */
+/** Rows of one shard of an index, for metrics: `user-vectors-0-0` (generation and shard), `fingerprints`, ... */
 export interface IndexShardRows {
   readonly shard: string;
   readonly rows: number;

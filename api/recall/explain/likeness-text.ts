@@ -18,8 +18,7 @@ const NAMED = 3;
  */
 export function likenessText(shared: readonly SharedItem[], score: number, whose: string): string {
   const similarity = score.toFixed(2);
-  if (shared.length === 0)
-    return `Near ${whose} by vector alone (similarity ${similarity}): nothing that both have brings them together.`;
+  if (shared.length === 0) return `Near ${whose} by vector alone (similarity ${similarity}): nothing that both have brings them together.`;
   const share = shared.reduce((sum, { contribution }) => sum + contribution, 0);
   const named = shared.slice(0, NAMED);
   const liked = named.filter(({ weight }) => weight > 0).map(({ name }) => name);

@@ -51,7 +51,11 @@ it("keeps within its limits, and is fixed where they are equal", () => {
 it("learns nothing from nobody asked, nor from exact scans, and keeps its calm", () => {
   expect(nextEf(from(128, 2), undefined, rule)).toEqual(from(128, 2));
   expect(nextEf(from(128, 2), of(1, { walked: 0 }), rule)).toEqual(from(128, 2));
-  expect(nextEf(from(128, 2), of(0.9, { walked: 40 }), rule)).toEqual(from(128, 2));
+});
+
+it("goes up, but not down, where only some were answered by a graph", () => {
+  expect(nextEf(from(128, 2), of(0.9, { walked: 40 }), rule)).toEqual({ ef: 256, calm: 0 });
+  expect(nextEf(from(128, 2), of(1, { walked: 40 }), rule)).toEqual(from(128, 2));
 });
 
 it("counts from k where searches are as wide as k already, and goes no lower", () => {

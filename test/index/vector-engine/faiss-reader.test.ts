@@ -86,3 +86,12 @@ describe.each([
     }
   });
 });
+
+it("where there is no graph yet the rows alone say who is near", async () => {
+  const town = listeners(DIMS, 43);
+  engine = EmbeddedEngine.create({ dims: DIMS, metric: "cosine", generation: GENERATION });
+  engine.upsert({ ordinals: upTo(200), vectors: town.rows(200) });
+  await saveShards(engine, directory, { positions: new Map(), idsOf: (ordinals) => Array.from(ordinals, idOf) });
+  const ours = await engine.searchFrom(7, { k: 10, exclude: Uint32Array.of(7) });
+  expect((await neighboursByFaiss(7, 10)).slice(0, 10).map(({ ordinal }) => ordinal)).toEqual([...ours.ordinals]);
+});
