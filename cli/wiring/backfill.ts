@@ -86,8 +86,12 @@ export async function backfillOverHttp(
   const { hash, bytes } = await hashFile(path);
   const { position, ...stored } = await server.get<FileProgress & { position: string }>(`/v1/admin/files/${hash}`);
   if (stored.done && !source.again) return { ...stored, appended: 0, position, known: true };
-  const sender = new FileSender(server, { hash, path }, nextRows(stored), position, eventsPerRequest(config));
   const pace = source.speed === undefined ? undefined : new Pace(source.speed, signal);
+  const limit = Math.min(pace ? PACED_ROWS : Number.POSITIVE_INFINITY, eventsPerRequest(config));
+  const sender = new FileSender(server, { hash, path }, nextRows(stored), position, limit, async (newestTs) => {
+    if (newestTs > 0) await pace?.until(newestTs);
+    return !signal.aborted;
+  });
   const rows = await FileRows.open(path, source.format, signal);
   try {
     const reader = new EventRows(source, source.format === "ndjson" ? undefined : rows.columns, path);
@@ -96,10 +100,7 @@ export async function backfillOverHttp(
       for (const row of block) {
         if (sender.skip()) continue;
         sender.take(takenRow(row, reader.read(row, rules), source, hash));
-        while (sender.full) {
-          if (pace) await pace.until(sender.newestTs);
-          await sender.send();
-        }
+        while (sender.full) if (!(await sender.send())) break;
       }
       onProgress(sender.progress.events, rows.bytesRead / Math.max(1, bytes));
     }

@@ -1,5 +1,6 @@
 import { ERRORS, KindredError } from "../../schemas/errors.js";
 import type { BehaviourEvent } from "../../schemas/event.js";
+import type { EpochMs } from "../../schemas/ids.js";
 import type { RefusedLine } from "../../schemas/ports/admin.js";
 import type { FileProgress } from "../../schemas/ports/file-intake.js";
 import type { ServerClient } from "../server-client.js";
@@ -19,8 +20,6 @@ const isTooLarge = (error: unknown): boolean => error instanceof KindredError &&
 
 /** Gathers rows of a file and posts them slice by slice. Where the file stands is the server's to say: it stored that with the rows. */
 export class FileSender {
-  /** Newest event time of what was gathered. */
-  newestTs = 0;
   /** Events taken of what was sent here. */
   appended = 0;
   private rows: TakenRow[] = [];
@@ -30,6 +29,7 @@ export class FileSender {
   /**
    * @param progress where the file stands
    * @param limit most rows of one request; smaller once the server found a request too large
+   * @param mayGo asked before each request with the newest event time in it; false: nothing more is sent
    */
   constructor(
     private readonly server: ServerClient,
@@ -37,6 +37,7 @@ export class FileSender {
     public progress: FileProgress,
     public position: string,
     private limit: number,
+    private readonly mayGo: (newestTs: EpochMs) => Promise<boolean> = async () => true,
   ) {
     this.toSkip = progress.rowsRead;
   }
@@ -54,23 +55,23 @@ export class FileSender {
 
   take(row: TakenRow): void {
     this.rows.push(row);
-    if (isEvent(row)) this.newestTs = Math.max(this.newestTs, row.ts);
   }
 
-  /** Sends up to `limit` rows. @throws KindredError what the server answers, USAGE (another command reads the file anew) */
-  send(): Promise<void> {
+  /** Sends up to `limit` rows; false where it may not. @throws KindredError what the server answers, USAGE (another command reads the file anew) */
+  send(): Promise<boolean> {
     return this.post(false);
   }
 
   /** Sends what is left, and that the file ends with it. */
   async finish(): Promise<void> {
-    do await this.post(true);
-    while (!this.progress.done);
+    while (await this.post(true)) if (this.progress.done) return;
   }
 
-  private async post(ending: boolean): Promise<void> {
+  private async post(ending: boolean): Promise<boolean> {
     for (;;) {
       const rows = this.rows.slice(0, this.limit);
+      const newestTs = rows.filter(isEvent).reduce((newest, { ts }) => Math.max(newest, ts), 0);
+      if (!(await this.mayGo(newestTs))) return false;
       try {
         const answer = await this.server.postPatiently<SliceAnswer>(`/v1/admin/files/${this.file.hash}/rows`, {
           run: this.progress.run,
@@ -82,7 +83,7 @@ export class FileSender {
         });
         if (answer.taken) this.appended += answer.progress.events - this.progress.events;
         this.goOnFrom(answer);
-        return;
+        return true;
       } catch (error) {
         if (!isTooLarge(error) || rows.length <= 1) throw error;
         this.limit = Math.ceil(rows.length / 2);

@@ -43,7 +43,7 @@ export async function openItemShards(
         onSwap?.(swap);
       },
       onTuned: (tuned) => log.info({ ...tuned }, "ef of items was moved"),
-      onError: (err) => log.warn({ err }, "a shard of items keeps its old graph"),
+      onError: (err) => log.warn({ err }, "work on the graphs of items failed; what is there goes on"),
     },
   };
   const items = (directory === undefined ? undefined : await openSaved(directory, settings, model, options)) ?? ItemShards.create(settings);

@@ -31,6 +31,8 @@ export class SearchIndex implements RowPublisher {
   private readonly publisher: ShardPublisher;
   private savedOffset: Offset;
   private stale = false;
+  /** A graph was swapped since the last save. */
+  private swapped = false;
 
   private constructor(
     readonly model: NativeReadModel,
@@ -45,11 +47,12 @@ export class SearchIndex implements RowPublisher {
     this.publisher = new ShardPublisher(engine, {
       ...publisherSettings(options.config.index),
       onSwap: (swap) => {
+        this.swapped = true;
         options.log.info({ ...swap }, "a shard has a new graph");
         options.onSwap?.(swap);
       },
       onTuned: (tuned) => options.log.info({ ...tuned }, "ef was moved"),
-      onError: (err) => options.log.warn({ err }, "a shard keeps its old graph"),
+      onError: (err) => options.log.warn({ err }, "work on the graphs failed; what is there goes on"),
     });
   }
 
@@ -134,22 +137,26 @@ export class SearchIndex implements RowPublisher {
     return this.stale;
   }
 
+  /** Of the users' publisher; the CPU of measuring also of the items'. */
   stats(): PublisherStats {
-    return this.publisher.stats();
+    const users = this.publisher.stats();
+    const items = (this.items?.stats() ?? []).map(({ publisher }) => publisher.measureCpuSeconds);
+    return { ...users, measureCpuSeconds: items.reduce((sum, seconds) => sum + seconds, users.measureCpuSeconds) };
   }
 
   /** Saves what changed since the last time. @returns up to where everything is in the files. @throws KindredError STORAGE_FAILED: the last save stays good */
   async save(): Promise<Offset> {
     const { partition } = this.options.state;
     const applied = this.model.applied().position.get(partition) ?? 0;
-    if (applied <= this.savedOffset) return this.savedOffset;
-    // Who is erased while it saves may still be in what is written.
-    const stale = this.stale;
-    this.stale = false;
+    if (applied <= this.savedOffset && !this.swapped && this.items?.changed !== true) return this.savedOffset;
+    // Who is erased while it saves may still be in what is written, and a graph that is swapped then is not.
+    const { stale, swapped } = this;
+    this.stale = this.swapped = false;
     try {
       this.savedOffset = await this.files.save(this.model, this.engine, this.items);
     } catch (error) {
       this.stale ||= stale;
+      this.swapped ||= swapped;
       throw error;
     }
     return this.savedOffset;

@@ -146,6 +146,13 @@ describe("a backfill", () => {
     expect(await items()).toHaveLength(2 * ROWS);
   });
 
+  it("over HTTP lets events happen as they did, a few together and the last of them too", async () => {
+    const { send, items, sizes } = await fileServer();
+    expect(await send({}, { speed: 1e9 })).toMatchObject({ events: ROWS, done: true });
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(64);
+    expect(await items()).toEqual(all);
+  });
+
   it("over HTTP sends no row twice whose answer never arrived", async () => {
     const { api, send, items, requests } = await fileServer();
     // Taken, and then nothing is heard of it: as where the sender is killed.

@@ -275,6 +275,17 @@ describe("Updater", () => {
     expect((await start()).stores.journal.endOffset).toBeGreaterThanOrEqual(100);
   });
 
+  it("saves a graph that was swapped when nothing happened any more", async () => {
+    const first = await start({ index: { minGraphRows: 100 } });
+    await first.intake.append(past);
+    await first.drained();
+    await first.index?.save();
+    await vi.waitFor(() => expect(first.index?.stats().swaps).toBe(1), { timeout: 20_000, interval: 50 });
+    await stop(first);
+    const again = await start({ index: { minGraphRows: 1_000_000 } });
+    expect(again.index?.engine.stats().shards).toMatchObject([{ nodes: 120 }]);
+  });
+
   it("tells that the last save failed, and gives the directory free all the same", async () => {
     const updater = await start();
     await updater.intake.append(past.slice(0, 100));
