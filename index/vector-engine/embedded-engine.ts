@@ -9,7 +9,7 @@ import {
 import { KindredError } from "../../schemas/errors.js";
 import type { Generation } from "../../schemas/ids.js";
 import type { Metric, SearchOptions, SearchResult, VectorBatch, VectorEngine } from "../../schemas/ports/read-model.js";
-import { translated, translatedAsync } from "./native-errors.js";
+import { translated, translatedAsync } from "../native-errors.js";
 import { checkBatch, checkDims, checkOptions, checkQuery, MAX_EF } from "./search-arguments.js";
 import { type BuildSettings, StagedShard } from "./staged-shard.js";
 

@@ -14,9 +14,9 @@ import {
   type ShardManifest,
 } from "../../schemas/manifest.js";
 import type { Position } from "../../schemas/position.js";
+import { translatedAsync } from "../native-errors.js";
 import { EmbeddedEngine, type EmbeddedEngineSettings } from "./embedded-engine.js";
 import { decodeIds, encodeIds } from "./id-file.js";
-import { translatedAsync } from "./native-errors.js";
 
 const MANIFEST = "manifest.json";
 /** Ids asked for in one call, so that the thread is not held for long. */
