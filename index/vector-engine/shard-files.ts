@@ -32,7 +32,7 @@ export interface SaveSettings {
 }
 
 export interface OpenSettings extends Pick<EmbeddedEngineSettings, "driftCosine" | "ef" | "scanRowsPerEf" | "longestShare"> {
-  /** Ordinals of ids in this process, in order; 0xffffffff for one that is not known: its row is left out. */
+  /** Ordinals of ids in this process, in order; NO_ORDINAL for one that is not known: its row is left out. */
   ordinalsOf(ids: readonly string[]): Uint32Array;
 }
 
@@ -172,7 +172,7 @@ async function readOrdinals(directory: string, shard: ManifestShard, settings: O
       if (id === null) continue;
       const ordinal = found[next++];
       if (ordinal === undefined) throw new KindredError("INVALID_ARGUMENT", "ordinalsOf gave fewer ordinals than ids");
-      ordinals[at + i] = Math.min(ordinal, NO_ORDINAL);
+      ordinals[at + i] = ordinal;
     }
     await nextTurn();
   }
