@@ -7,8 +7,8 @@ import type { Offset, Partition, UserId } from "../schemas/ids.js";
 import type { ItemShards } from "./item-shards.js";
 import { NativeReadModel } from "./read-model/native-read-model.js";
 import type { ReadModelLimits } from "./read-model/read-model-limits.js";
+import { hasShards, type OpenSettings, openShards, saveShards } from "./shards/shard-files.js";
 import type { EmbeddedEngine } from "./vector-engine/embedded-engine.js";
-import { hasShards, type OpenSettings, openShards, saveShards } from "./vector-engine/shard-files.js";
 
 /** An index as it was saved, and from where it has to be caught up. */
 export interface SavedIndex {

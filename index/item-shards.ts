@@ -4,10 +4,10 @@ import { KindredError } from "../schemas/errors.js";
 import type { Generation, ItemId } from "../schemas/ids.js";
 import type { ItemEngines, Metric, ReadModelReader } from "../schemas/ports/read-model.js";
 import type { Position } from "../schemas/position.js";
+import { hasShards, openShards, saveShards } from "./shards/shard-files.js";
+import { type PublisherSettings, type PublisherStats, ShardPublisher } from "./shards/shard-publisher.js";
 import { EmbeddedEngine, type EmbeddedEngineSettings } from "./vector-engine/embedded-engine.js";
-import { type PublisherSettings, type PublisherStats, ShardPublisher } from "./vector-engine/publisher.js";
 import { checkBatch } from "./vector-engine/search-arguments.js";
-import { hasShards, openShards, saveShards } from "./vector-engine/shard-files.js";
 
 /** Items numbered in one step: the thread is held for some milliseconds. */
 const ITEMS_A_STEP = 8_192;

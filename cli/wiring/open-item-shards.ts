@@ -1,7 +1,7 @@
 import { ItemShards, type ItemShardsSettings, isTrained } from "../../index/item-shards.js";
 import type { NativeReadModel } from "../../index/read-model/native-read-model.js";
-import type { Swap } from "../../index/vector-engine/publisher.js";
-import { publisherSettings } from "../../index/vector-engine/publisher-settings.js";
+import { publisherSettings } from "../../index/shards/publisher-settings.js";
+import type { Swap } from "../../index/shards/shard-publisher.js";
 import { NO_ORDINAL } from "../../native/vector-index.js";
 import type { GenerationRef, ItemVectors } from "../../schemas/catalogue.js";
 import type { Config } from "../../schemas/config.js";

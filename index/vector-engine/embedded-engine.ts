@@ -169,7 +169,7 @@ export class EmbeddedEngine implements VectorEngine {
     return all;
   }
 
-  /** For the files of the engine, see shard-files.ts. */
+  /** For the files of the engine, see ../shards/shard-files.ts. */
   get native(): NativeVectorIndex {
     return this.#index;
   }

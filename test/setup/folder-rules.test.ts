@@ -45,19 +45,29 @@ const packageCase = (file: string, name: string, allowed: boolean): Case => ({
   ...(allowed ? {} : { rule: RESTRICTED }),
 });
 
-/** Within streams/: the journal is imported by what fills and reads it. */
-const withinStreams = (from: string, to: string, allowed: boolean): Case => ({
-  file: `streams/${from}/of-${to}.ts`,
+/** Between two folders of one: in streams/ the journal is imported by what fills and reads it, in index/ the engines by their shards. */
+const within = (folder: string, from: string, to: string, allowed: boolean): Case => ({
+  file: `${folder}/${from}/of-${to}.ts`,
   source: `export { a } from "../${to}/x.js";\n`,
   ...(allowed ? {} : { rule: RESTRICTED }),
 });
 
 const CASES: readonly Case[] = [
   ...folderCases(),
-  withinStreams("journal", "files", false),
-  withinStreams("journal", "operators", false),
-  withinStreams("files", "journal", true),
-  { file: "streams/journal/of-cli.ts", source: 'export { a } from "../../cli/x.js";\n', rule: RESTRICTED },
+  within("streams", "journal", "files", false),
+  within("streams", "journal", "operators", false),
+  within("streams", "files", "journal", true),
+  within("index", "vector-engine", "shards", false),
+  within("index", "vector-engine", "read-model", false),
+  within("index", "read-model", "shards", false),
+  within("index", "read-model", "vector-engine", false),
+  within("index", "shards", "vector-engine", true),
+  { file: "index/vector-engine/of-index.ts", source: 'export { a } from "../native-errors.js";\n' },
+  ...["streams/journal", "index/vector-engine", "index/read-model"].map((folder) => ({
+    file: `${folder}/of-cli.ts`,
+    source: 'export { a } from "../../cli/x.js";\n',
+    rule: RESTRICTED,
+  })),
   ...FOLDERS.map((folder) => packageCase(`${folder}/rocks.ts`, "rocksdb", false)),
   packageCase("state/rocks-store.ts", "rocksdb", true),
   ...FOLDERS.map((folder) => packageCase(`${folder}/loader.ts`, "node:module", false)),

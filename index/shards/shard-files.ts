@@ -15,7 +15,7 @@ import {
 } from "../../schemas/manifest.js";
 import type { Position } from "../../schemas/position.js";
 import { translatedAsync } from "../native-errors.js";
-import { EmbeddedEngine, type EmbeddedEngineSettings } from "./embedded-engine.js";
+import { EmbeddedEngine, type EmbeddedEngineSettings } from "../vector-engine/embedded-engine.js";
 import { decodeIds, encodeIds } from "./id-file.js";
 
 const MANIFEST = "manifest.json";

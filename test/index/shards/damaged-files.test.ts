@@ -6,13 +6,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { openShards, saveShards } from "../../../index/shards/shard-files.js";
 import { EmbeddedEngine } from "../../../index/vector-engine/embedded-engine.js";
-import { openShards, saveShards } from "../../../index/vector-engine/shard-files.js";
 import { addonPath } from "../../../native/addon.js";
 import { crc32c, NO_ORDINAL } from "../../../native/vector-index.js";
 import { formatManifest, type ManifestFile, parseManifest } from "../../../schemas/manifest.js";
-import { GENERATION } from "./conformance.js";
-import { listeners, upTo } from "./listeners.js";
+import { GENERATION } from "../vector-engine/conformance.js";
+import { listeners, upTo } from "../vector-engine/listeners.js";
 
 const DIMS = 16;
 const ROWS = 400;
