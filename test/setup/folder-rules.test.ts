@@ -11,14 +11,20 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   schemas: [],
   state: ["schemas"],
   index: ["schemas", "native"],
-  streams: ["schemas", "state", "index"],
-  models: ["schemas", "native"],
-  api: ["schemas", "index", "models"],
+  streams: ["schemas", "state"],
+  models: ["schemas"],
+  api: ["schemas"],
   native: ["schemas"],
   town: ["schemas"],
   cli: ["schemas", "state", "index", "streams", "models", "api", "native", "town"],
 };
 const FOLDERS = Object.keys(MAY_IMPORT);
+/** What is beside the product, and no part of it. */
+const BESIDE: Record<string, readonly string[]> = {
+  bench: [...FOLDERS.filter((folder) => folder !== "cli"), "setup", "test"],
+  setup: [],
+  test: [...FOLDERS, "bench", "setup"],
+};
 
 interface Case {
   readonly file: string;
@@ -30,9 +36,10 @@ const RESTRICTED = "lint/style/noRestrictedImports";
 
 function folderCases(): Case[] {
   const cases: Case[] = [];
-  for (const from of FOLDERS)
-    for (const to of FOLDERS.filter((folder) => folder !== from)) {
-      const rule = MAY_IMPORT[from]?.includes(to) ? {} : { rule: RESTRICTED };
+  const table = Object.entries({ ...MAY_IMPORT, ...BESIDE });
+  for (const [from, allowed] of table)
+    for (const [to] of table.filter(([folder]) => folder !== from)) {
+      const rule = allowed.includes(to) ? {} : { rule: RESTRICTED };
       cases.push({ file: `${from}/from-${to}.ts`, source: `import { a } from "../${to}/x.js";\nconsole.log(a);\n`, ...rule });
       cases.push({ file: `${from}/below/from-${to}.ts`, source: `export { a } from "../../${to}/y/x.js";\n`, ...rule });
     }
@@ -70,6 +77,11 @@ const CASES: readonly Case[] = [
   })),
   ...FOLDERS.map((folder) => packageCase(`${folder}/rocks.ts`, "rocksdb", false)),
   packageCase("state/rocks-store.ts", "rocksdb", true),
+  packageCase("setup/of-package.ts", "yaml", false),
+  packageCase("setup/of-scoped-package.ts", "@types/node", false),
+  packageCase("setup/of-node.ts", "node:fs", true),
+  packageCase("setup/of-node-promises.ts", "node:fs/promises", true),
+  packageCase("setup/of-setup.ts", "./other.mjs", true),
   ...FOLDERS.map((folder) => packageCase(`${folder}/loader.ts`, "node:module", false)),
   packageCase("native/addon.ts", "node:module", true),
   ...FOLDERS.map((folder) => packageCase(`${folder}/rx.ts`, "rxjs", folder === "streams")),
