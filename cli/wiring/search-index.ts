@@ -12,7 +12,7 @@ import type { ItemInfo } from "../../schemas/item.js";
 import type { FingerprintBandCounts, IndexShardRows } from "../../schemas/ports/admin.js";
 import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
 import type { PartitionState } from "../../state/partition-state.js";
-import type { PublishedRows } from "../../state/publish-rows.js";
+import type { PublishedRows } from "../../state/published-rows.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
 import { type ItemShardsOptions, itemRows, openItemShards } from "./open-item-shards.js";
 import { buildsGraphs } from "./vector-engines.js";
