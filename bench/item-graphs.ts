@@ -8,8 +8,8 @@
  *   npm run -s bench -- item-graphs --train FILE [--dims 64,128,256] [--m 16] [--ef-construction 80]     (a split file: `user item item ...` a line, .gz)
  */
 import { parseArgs } from "node:util";
+import { openShards, saveShards } from "../index/shards/shard-files.js";
 import { EmbeddedEngine } from "../index/vector-engine/embedded-engine.js";
-import { openShards, saveShards } from "../index/vector-engine/shard-files.js";
 import type { Generation } from "../schemas/ids.js";
 import type { Metric } from "../schemas/ports/read-model.js";
 import { temporaryDirectory } from "../test/harness/kindred-process.js";

@@ -10,8 +10,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { NativeReadModel } from "../index/read-model/native-read-model.js";
+import { openShards } from "../index/shards/shard-files.js";
 import type { EmbeddedEngine } from "../index/vector-engine/embedded-engine.js";
-import { openShards } from "../index/vector-engine/shard-files.js";
+import { NO_ORDINAL } from "../native/vector-index.js";
 import type { EpochMs, Offset, Partition, UserId } from "../schemas/ids.js";
 import { formatManifest, parseManifest } from "../schemas/manifest.js";
 import { builtDirectory, builtEngine, filledEngine } from "./harness/built-shards.js";
@@ -45,7 +46,7 @@ async function open(directory: string): Promise<Opened> {
   let idMs = 0;
   const ordinalsOf = (ids: readonly string[]): Uint32Array => {
     const at = performance.now();
-    const found = Uint32Array.from(ids, (id) => model.userOrdinal(id as UserId) ?? 0xffffffff);
+    const found = Uint32Array.from(ids, (id) => model.userOrdinal(id as UserId) ?? NO_ORDINAL);
     idMs += performance.now() - at;
     return found;
   };

@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from "commander";
-import { ERRORS, type ErrorCode, KindredError } from "../schemas/errors.js";
+import { type ErrorCode, isErrorCode, KindredError } from "../schemas/errors.js";
 
 /** What the process ends with. */
 export const EXIT = { ok: 0, failure: 1, usage: 2 } as const;
@@ -15,9 +15,8 @@ export interface Terminal {
 export function errorLine(error: unknown): string {
   if (error instanceof KindredError) return `error ${error.code}: ${error.message}\n`;
   if (error instanceof CommanderError) return `error USAGE: ${error.message.replace(/^error: /, "")}\n`;
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
   // The addon's errors carry our codes, and are no KindredErrors.
-  if (Object.hasOwn(ERRORS, code)) return `error ${code}: ${(error as Error).message}\n`;
+  if (error instanceof Error && "code" in error && isErrorCode(error.code)) return `error ${error.code}: ${error.message}\n`;
   // Not foreseen: the stack is what a report of it needs.
   return `error INTERNAL: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`;
 }

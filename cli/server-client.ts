@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../schemas/config.js";
-import { ERRORS, type ErrorCode, KindredError } from "../schemas/errors.js";
+import { isErrorCode, KindredError } from "../schemas/errors.js";
 
 interface Problem {
   readonly code?: string;
@@ -10,8 +10,6 @@ interface Problem {
 
 /** Events that one request takes, where the server has this configuration. Beyond 5,000 a larger request is no faster. */
 export const eventsPerRequest = (config: Config): number => Math.min(5_000, config.server.maxEventsPerRequest);
-
-const isCode = (code: string | undefined): code is ErrorCode => code !== undefined && Object.hasOwn(ERRORS, code);
 
 /** Talks to a running server. Its problem details come back as the errors they are. */
 export class ServerClient {
@@ -78,7 +76,7 @@ function problemOf(answer: Response, text: string, url: string): KindredError {
   const asked = answer.headers.has("retry-after") && Number.isFinite(retryAfter) ? { retryAfterSeconds: retryAfter } : {};
   const fallback = answer.status === 413 ? "BODY_TOO_LARGE" : answer.status === 429 || answer.status === 503 ? "OVERLOADED" : "INTERNAL";
   return new KindredError(
-    isCode(problem.code) ? problem.code : fallback,
+    isErrorCode(problem.code) ? problem.code : fallback,
     problem.detail ?? problem.title ?? `status ${answer.status}`,
     url,
     asked,

@@ -1,16 +1,14 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { NO_ORDINAL } from "../native/vector-index.js";
 import type { GenerationRef } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
 import type { Offset, Partition, UserId } from "../schemas/ids.js";
 import type { ItemShards } from "./item-shards.js";
 import { NativeReadModel } from "./read-model/native-read-model.js";
 import type { ReadModelLimits } from "./read-model/read-model-limits.js";
+import { hasShards, type OpenSettings, openShards, saveShards } from "./shards/shard-files.js";
 import type { EmbeddedEngine } from "./vector-engine/embedded-engine.js";
-import { hasShards, type OpenSettings, openShards, saveShards } from "./vector-engine/shard-files.js";
-
-/** Stands for an id that the read model does not know. */
-export const UNKNOWN_ORDINAL = 0xffffffff;
 
 /** An index as it was saved, and from where it has to be caught up. */
 export interface SavedIndex {
@@ -48,7 +46,7 @@ export class IndexFiles {
     if (!model) return undefined;
     try {
       const ordinalsOf = (ids: readonly string[]): Uint32Array =>
-        Uint32Array.from(ids, (id) => model.userOrdinal(id as UserId) ?? UNKNOWN_ORDINAL);
+        Uint32Array.from(ids, (id) => model.userOrdinal(id as UserId) ?? NO_ORDINAL);
       const { engine, manifest } = await openShards(this.directory, { ...settings, ordinalsOf });
       const offset = Math.min(manifest.positions.get(this.partition) ?? 0, model.applied().position.get(this.partition) ?? 0) as Offset;
       return { model, engine, offset };

@@ -4,10 +4,10 @@ import { KindredError } from "../schemas/errors.js";
 import type { Generation, ItemId } from "../schemas/ids.js";
 import type { ItemEngines, Metric, ReadModelReader } from "../schemas/ports/read-model.js";
 import type { Position } from "../schemas/position.js";
+import { hasShards, openShards, saveShards } from "./shards/shard-files.js";
+import { type PublisherSettings, type PublisherStats, ShardPublisher } from "./shards/shard-publisher.js";
 import { EmbeddedEngine, type EmbeddedEngineSettings } from "./vector-engine/embedded-engine.js";
-import { type PublisherSettings, type PublisherStats, ShardPublisher } from "./vector-engine/publisher.js";
-import { checkBatch } from "./vector-engine/search-arguments.js";
-import { hasShards, openShards, saveShards } from "./vector-engine/shard-files.js";
+import { checkVectorBatch } from "./vector-engine/search-arguments.js";
 
 /** Items looked up in one step: bounds the memory of their vectors. */
 const ITEMS_A_STEP = 8_192;
@@ -133,7 +133,7 @@ export class ItemShards implements ItemEngines {
 
   /** @throws KindredError INVALID_ARGUMENT, nothing applied */
   upsert({ ordinals, ...given }: ItemBatch): void {
-    for (const { name } of this.#tables) checkBatch({ ordinals, vectors: given[name] }, this.#dims);
+    for (const { name } of this.#tables) checkVectorBatch({ ordinals, vectors: given[name] }, this.#dims);
     for (const { name, engine } of this.#tables) engine.upsert({ ordinals, vectors: given[name] });
     this.#changed = true;
   }

@@ -123,7 +123,7 @@ export interface NativeIndexStats {
   readonly kernel: string;
 }
 
-/** Stands for a row whose id nobody knows any more, in `load`. */
+/** Stands for the ordinal of an id that nobody knows (any more), in `load`: above every ordinal. */
 export const NO_ORDINAL = 0x7fffffff;
 
 interface VectorIndexExports {

@@ -9,7 +9,7 @@ import { migrateRow } from "./fold.js";
 import type { FoldContext } from "./fold-context.js";
 import { ItemDeltas } from "./item-counts.js";
 import { changesFrom, META_AND_ROWS, rowKey, rowsAfter, userOfRowKey } from "./keys.js";
-import { type PublishedRows, publishRows } from "./publish-rows.js";
+import { type PublishedRows, toPublishedRows } from "./published-rows.js";
 import type { RowCache } from "./row-cache.js";
 import { formatFingerprint } from "./simhash.js";
 import { readRow } from "./stored-row.js";
@@ -53,10 +53,10 @@ export class PartitionReader {
       const contexts = this.#since(before);
       batch.push(this.#asActive(readRow(userOfRowKey(key), value, contexts), contexts));
       if (batch.length < batchRows) continue;
-      yield publishRows(batch, this.#active());
+      yield toPublishedRows(batch, this.#active());
       batch = [];
     }
-    if (batch.length > 0) yield publishRows(batch, this.#active());
+    if (batch.length > 0) yield toPublishedRows(batch, this.#active());
   }
 
   async *changedSince(offset: Offset, batchRows: number): AsyncGenerator<PublishedRows> {
@@ -73,7 +73,7 @@ export class PartitionReader {
       const rows = some.flatMap((user, i) =>
         values[i] === undefined ? [] : [this.#asActive(readRow(user, values[i] as Uint8Array, contexts), contexts)],
       );
-      yield publishRows(rows, this.#active(), gone);
+      yield toPublishedRows(rows, this.#active(), gone);
     }
   }
 

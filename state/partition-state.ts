@@ -13,7 +13,7 @@ import { openPartition, type PartitionStateOptions } from "./open-partition.js";
 import { encodeMeta, type PartitionMeta } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
 import { BatchPreparer } from "./prepare-batch.js";
-import { type PublishedRows, publishRows } from "./publish-rows.js";
+import { type PublishedRows, toPublishedRows } from "./published-rows.js";
 import { RowCache } from "./row-cache.js";
 import { HashSum } from "./state-hash.js";
 import type { UserRow } from "./user-row.js";
@@ -277,7 +277,7 @@ export class PartitionState {
       partition: this.partition,
       endOffset: tip.offset as Offset,
       eventTime: tip.eventTime,
-      ...publishRows(result.touched, this.#active(), [...result.erasedUsers]),
+      ...toPublishedRows(result.touched, this.#active(), [...result.erasedUsers]),
       counts: { folded: result.folded, duplicates: result.duplicates, erased: result.erased, skipped },
     };
     this.#pending.push({

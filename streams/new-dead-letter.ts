@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../schemas/errors.js";
 import type { Offset, UserId } from "../schemas/ids.js";
 
-/** What could not become a record, or a record that could not be folded; not yet on the shelf. */
+/** What could not become a record, or a record that could not be folded; not yet kept. */
 export interface NewDeadLetter {
   readonly code: ErrorCode;
   readonly message: string;

@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { hasShards, openShards, saveShards } from "../../index/shards/shard-files.js";
 import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
-import { hasShards, openShards, saveShards } from "../../index/vector-engine/shard-files.js";
 import type { Generation } from "../../schemas/ids.js";
 import { LowRankVectors } from "./low-rank-vectors.js";
 

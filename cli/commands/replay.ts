@@ -21,6 +21,7 @@ import {
 import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
 import { type BackfillReport, type BackfillSource, backfillJournal, backfillOffline, backfillOverHttp } from "../wiring/backfill.js";
+import { shadowDirectory } from "../wiring/updater-stores.js";
 
 interface ReplayOptions extends ClientOptions {
   readonly from?: string;
@@ -108,7 +109,7 @@ async function replay(options: ReplayOptions, terminal: Terminal): Promise<void>
   const report = await untilStopped(async (signal): Promise<BackfillReport> => {
     if (options.into === "shadow")
       return source
-        ? backfillOffline({ ...config, dataDir: `${config.dataDir}/shadow` }, source, signal, onProgress)
+        ? backfillOffline({ ...config, dataDir: shadowDirectory(config) }, source, signal, onProgress)
         : backfillJournal(config, signal, onProgress);
     const server = await serverOf(options, config, signal);
     const file = source as BackfillSource;

@@ -1,8 +1,8 @@
-import { UNKNOWN_ORDINAL } from "../../index/index-files.js";
 import { ItemShards, type ItemShardsSettings, isTrained } from "../../index/item-shards.js";
 import type { NativeReadModel } from "../../index/read-model/native-read-model.js";
-import type { Swap } from "../../index/vector-engine/publisher.js";
-import { publisherSettings } from "../../index/vector-engine/publisher-settings.js";
+import { publisherSettings } from "../../index/shards/publisher-settings.js";
+import type { Swap } from "../../index/shards/shard-publisher.js";
+import { NO_ORDINAL } from "../../native/vector-index.js";
 import type { GenerationRef, ItemVectors } from "../../schemas/catalogue.js";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
@@ -60,7 +60,7 @@ async function openSaved(
 ): Promise<ItemShards | undefined> {
   try {
     const ordinalsOf = (ids: readonly string[]): Uint32Array =>
-      Uint32Array.from(ids, (id) => model.itemOrdinal(id as ItemId) ?? UNKNOWN_ORDINAL);
+      Uint32Array.from(ids, (id) => model.itemOrdinal(id as ItemId) ?? NO_ORDINAL);
     const saved = await ItemShards.open(directory, settings, ordinalsOf);
     if (saved === undefined || buildsGraphs(config) || !saved.hasGraphs) return saved;
     await saved.close();

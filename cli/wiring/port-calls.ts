@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode, KindredError } from "../../schemas/errors.js";
+import { type ErrorCode, isErrorCode, KindredError } from "../../schemas/errors.js";
 
 /** Asynchronous functions that one thread offers another. Arguments and results are copied (structured clone). */
 export type Calls = { readonly [name: string]: (...args: never[]) => Promise<unknown> };
@@ -40,7 +40,7 @@ export function toSentError(error: unknown): SentError {
   return {
     message: error.message,
     stack: error.stack,
-    ...(typeof code === "string" && Object.hasOwn(ERRORS, code) && { code: code as ErrorCode }),
+    ...(isErrorCode(code) && { code }),
     ...(error instanceof KindredError && { retryAfterSeconds: error.retryAfterSeconds }),
   };
 }

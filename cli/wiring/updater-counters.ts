@@ -1,4 +1,4 @@
-import type { PublisherStats } from "../../index/vector-engine/publisher.js";
+import type { PublisherStats } from "../../index/shards/shard-publisher.js";
 import type { ErrorCode } from "../../schemas/errors.js";
 import {
   EVENT_TO_RECALL_BUCKETS_SECONDS,

@@ -13,11 +13,11 @@ import type {
 import type { Position } from "../../schemas/position.js";
 import type { ReadModelLimits } from "./read-model-limits.js";
 import {
-  checkBatch,
   checkInfo,
   checkLimit,
   checkOrdinals,
   checkPosition,
+  checkRows,
   checkScores,
   invalid,
   isInteger,
@@ -79,7 +79,7 @@ export class MemoryReadModel implements ReadModelWriter, ReadModelReader {
   }
 
   apply(batch: ReadModelBatch): Uint32Array {
-    checkBatch(batch);
+    checkRows(batch);
     for (const user of batch.erased) this.#erase(user);
     return Uint32Array.from(batch.rows, (row) => this.#publish(row, batch.partition));
   }

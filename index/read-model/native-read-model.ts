@@ -1,5 +1,4 @@
 import { joinTexts, type NativeModel, openNativeModel } from "../../native/read-model.js";
-import { ERRORS, type ErrorCode, KindredError } from "../../schemas/errors.js";
 import type { EpochMs, ItemId, ItemOrdinal, Offset, Partition, UserId, UserOrdinal } from "../../schemas/ids.js";
 import type {
   ItemRecord,
@@ -12,35 +11,12 @@ import type {
   UserRecord,
 } from "../../schemas/ports/read-model.js";
 import type { Position } from "../../schemas/position.js";
+import { translated, translatedAsync } from "../native-errors.js";
 import { packBatch } from "./pack-batch.js";
 import { checkInfo, checkPosition, type ReadModelLimits, resolveLimits } from "./read-model-limits.js";
 
 /** Item ordinals that a writer remembers, so that their ids need not cross again; forgotten all at once above it. */
 const MAX_KNOWN_ITEMS = 1 << 20;
-
-const isCode = (code: unknown): code is ErrorCode => typeof code === "string" && Object.hasOwn(ERRORS, code);
-
-function toKindredError(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof KindredError) return error;
-  const code = (error as { code?: unknown }).code;
-  return new KindredError(isCode(code) ? code : "INVALID_ARGUMENT", error.message, undefined, { cause: error });
-}
-
-function coded<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    throw toKindredError(error);
-  }
-}
-
-async function codedAsync<T>(call: () => T | Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw toKindredError(error);
-  }
-}
 
 /**
  * The read model in the addon's memory. One thread creates it and writes; others attach by its handle and read while
@@ -62,12 +38,12 @@ export class NativeReadModel implements ReadModelWriter, ReadModelReader {
   /** @throws KindredError INVALID_ARGUMENT, ADDON_MISSING */
   static create(limits: Partial<ReadModelLimits> = {}): NativeReadModel {
     const all = resolveLimits(limits);
-    return coded(() => new NativeReadModel(openNativeModel(all)));
+    return translated(() => new NativeReadModel(openNativeModel(all)));
   }
 
   /** @throws KindredError INVALID_ARGUMENT when no model with this handle is open */
   static attach(handle: number): NativeReadModel {
-    return coded(() => new NativeReadModel(openNativeModel(handle)));
+    return translated(() => new NativeReadModel(openNativeModel(handle)));
   }
 
   /**
@@ -78,7 +54,7 @@ export class NativeReadModel implements ReadModelWriter, ReadModelReader {
     const model = NativeReadModel.create(limits);
     let loaded = false;
     try {
-      loaded = await codedAsync(() => model.#native.load(directory));
+      loaded = await translatedAsync(() => model.#native.load(directory));
     } finally {
       if (!loaded) model.close();
     }
@@ -91,7 +67,7 @@ export class NativeReadModel implements ReadModelWriter, ReadModelReader {
    * @throws KindredError STORAGE_FAILED
    */
   save(directory: string): Promise<void> {
-    return codedAsync(() => this.#native.save(directory));
+    return translatedAsync(() => this.#native.save(directory));
   }
 
   /** Queries under way still answer. The memory is freed when all who attached have closed. */
@@ -102,7 +78,7 @@ export class NativeReadModel implements ReadModelWriter, ReadModelReader {
   apply(batch: ReadModelBatch): Uint32Array {
     checkPosition(batch.partition, batch.offset, batch.eventTime);
     const packed = packBatch(batch, this.#knownItems);
-    const ordinals = coded(() => this.#native.apply(packed.batch));
+    const ordinals = translated(() => this.#native.apply(packed.batch));
     const rows = batch.rows.length;
     if (this.#knownItems.size + packed.newItems.length > MAX_KNOWN_ITEMS) this.#knownItems.clear();
     for (const [i, item] of packed.newItems.entries()) this.#knownItems.set(item, ordinals[rows + i]!);
@@ -110,84 +86,84 @@ export class NativeReadModel implements ReadModelWriter, ReadModelReader {
   }
 
   setApplied(partition: Partition, offset: Offset, eventTime: EpochMs): void {
-    coded(() => this.#native.setApplied(partition, offset, eventTime));
+    translated(() => this.#native.setApplied(partition, offset, eventTime));
   }
 
   putItemInfo(items: readonly ItemId[], json: readonly string[]): void {
     checkInfo(items, json);
     const [ids, texts] = [joinTexts(items), joinTexts(json)];
-    coded(() => this.#native.putItemInfo(ids.text, ids.lengths, texts.text, texts.lengths));
+    translated(() => this.#native.putItemInfo(ids.text, ids.lengths, texts.text, texts.lengths));
   }
 
   user(user: UserId): UserRecord | undefined {
-    const found = coded(() => this.#native.user(user));
+    const found = translated(() => this.#native.user(user));
     return found === undefined ? undefined : { user, ...found };
   }
 
   userOrdinal(user: UserId): UserOrdinal | undefined {
-    return coded(() => this.#native.userOrdinal(user)) as UserOrdinal | undefined;
+    return translated(() => this.#native.userOrdinal(user)) as UserOrdinal | undefined;
   }
 
   profile(user: UserOrdinal): { readonly items: Uint32Array; readonly weights: Float32Array } | undefined {
-    return coded(() => this.#native.profile(user));
+    return translated(() => this.#native.profile(user));
   }
 
   userIds(ordinals: Uint32Array): UserId[] {
-    return coded(() => this.#native.userIds(ordinals)) as UserId[];
+    return translated(() => this.#native.userIds(ordinals)) as UserId[];
   }
 
   item(item: ItemId): ItemRecord | undefined {
-    return coded(() => this.#native.item(item));
+    return translated(() => this.#native.item(item));
   }
 
   itemOrdinal(item: ItemId): ItemOrdinal | undefined {
-    return coded(() => this.#native.itemOrdinal(item)) as ItemOrdinal | undefined;
+    return translated(() => this.#native.itemOrdinal(item)) as ItemOrdinal | undefined;
   }
 
   itemIds(ordinals: Uint32Array): ItemId[] {
-    return coded(() => this.#native.itemIds(ordinals)) as ItemId[];
+    return translated(() => this.#native.itemIds(ordinals)) as ItemId[];
   }
 
   itemInfoJson(ordinals: Uint32Array): (string | null)[] {
-    return coded(() => this.#native.itemInfoJson(ordinals));
+    return translated(() => this.#native.itemInfoJson(ordinals));
   }
 
   applied(): { readonly position: Position; readonly eventTime: EpochMs } {
-    const packed = coded(() => this.#native.applied());
+    const packed = translated(() => this.#native.applied());
     const position = new Map<Partition, Offset>();
     for (let i = 1; i < packed.length; i += 2) position.set(packed[i] as Partition, packed[i + 1] as Offset);
     return { position, eventTime: packed[0]! };
   }
 
   nearFingerprints(user: UserOrdinal, maxDistance: number, limit: number) {
-    return codedAsync(() => this.#native.nearFingerprints(user, maxDistance, limit));
+    return translatedAsync(() => this.#native.nearFingerprints(user, maxDistance, limit));
   }
 
   fingerprintDistances(user: UserOrdinal, others: Uint32Array): Uint8Array {
-    return coded(() => this.#native.fingerprintDistances(user, others));
+    return translated(() => this.#native.fingerprintDistances(user, others));
   }
 
   itemsOfNeighbors(neighbors: Uint32Array, scores: Float32Array, exclude: Uint32Array, limit: number): Promise<ItemsOfNeighbors> {
-    return codedAsync(() => this.#native.itemsOfNeighbors(neighbors, scores, exclude, limit));
+    return translatedAsync(() => this.#native.itemsOfNeighbors(neighbors, scores, exclude, limit));
   }
 
   coOccurring(seeds: Uint32Array, weights: Float32Array, exclude: Uint32Array, limit: number): Promise<Ranked<ItemOrdinal>> {
-    return codedAsync(() => this.#native.coOccurring(seeds, weights, exclude, limit));
+    return translatedAsync(() => this.#native.coOccurring(seeds, weights, exclude, limit));
   }
 
   popularItems(limit: number): Ranked<ItemOrdinal> {
-    return coded(() => this.#native.popularItems(limit));
+    return translated(() => this.#native.popularItems(limit));
   }
 
   recentUsers(limit: number): Uint32Array {
-    return coded(() => this.#native.recentUsers(limit));
+    return translated(() => this.#native.recentUsers(limit));
   }
 
   itemCount(): number {
-    return coded(() => this.#native.itemCount());
+    return translated(() => this.#native.itemCount());
   }
 
   stats(): ReadModelStats {
-    return coded(() => this.#native.stats());
+    return translated(() => this.#native.stats());
   }
 }

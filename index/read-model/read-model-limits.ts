@@ -63,7 +63,7 @@ export function checkPosition(partition: number, offset: number, eventTime: numb
 }
 
 /** Checks a whole batch, so that it is applied as a whole or not at all. @throws KindredError INVALID_ARGUMENT */
-export function checkBatch(batch: ReadModelBatch): void {
+export function checkRows(batch: ReadModelBatch): void {
   checkPosition(batch.partition, batch.offset, batch.eventTime);
   for (const user of batch.erased) checkId(user, "an erased user");
   for (const row of batch.rows) {

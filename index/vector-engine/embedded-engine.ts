@@ -9,8 +9,8 @@ import {
 import { KindredError } from "../../schemas/errors.js";
 import type { Generation } from "../../schemas/ids.js";
 import type { Metric, SearchOptions, SearchResult, VectorBatch, VectorEngine } from "../../schemas/ports/read-model.js";
-import { translated, translatedAsync } from "./native-errors.js";
-import { checkBatch, checkDims, checkOptions, checkQuery, MAX_EF } from "./search-arguments.js";
+import { translated, translatedAsync } from "../native-errors.js";
+import { checkDims, checkOptions, checkQuery, checkVectorBatch, MAX_EF } from "./search-arguments.js";
 import { type BuildSettings, StagedShard } from "./staged-shard.js";
 
 export interface EmbeddedEngineSettings {
@@ -93,7 +93,7 @@ export class EmbeddedEngine implements VectorEngine {
   }
 
   upsert(batch: VectorBatch): void {
-    checkBatch(batch, this.dims);
+    checkVectorBatch(batch, this.dims);
     translated(() => this.#index.upsert(batch.ordinals, batch.vectors));
   }
 
@@ -169,7 +169,7 @@ export class EmbeddedEngine implements VectorEngine {
     return all;
   }
 
-  /** For the files of the engine, see shard-files.ts. */
+  /** For the files of the engine, see ../shards/shard-files.ts. */
   get native(): NativeVectorIndex {
     return this.#index;
   }

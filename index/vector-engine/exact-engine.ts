@@ -1,7 +1,7 @@
 import { KindredError } from "../../schemas/errors.js";
 import type { Generation } from "../../schemas/ids.js";
 import type { Metric, SearchOptions, SearchResult, VectorBatch, VectorEngine } from "../../schemas/ports/read-model.js";
-import { checkBatch, checkDims, checkOptions, checkQuery } from "./search-arguments.js";
+import { checkDims, checkOptions, checkQuery, checkVectorBatch } from "./search-arguments.js";
 
 export interface ExactEngineSettings {
   /** 1..4096 */
@@ -34,7 +34,7 @@ export class ExactEngine implements VectorEngine {
 
   upsert(batch: VectorBatch): void {
     this.#checkOpen();
-    checkBatch(batch, this.dims);
+    checkVectorBatch(batch, this.dims);
     batch.ordinals.forEach((ordinal, row) => {
       const vector = batch.vectors.slice(row * this.dims, (row + 1) * this.dims);
       const length = Math.sqrt(dot(vector, vector));

@@ -36,7 +36,7 @@ export function checkOptions(options: SearchOptions): void {
 }
 
 /** @throws KindredError INVALID_ARGUMENT naming the row */
-export function checkBatch(batch: VectorBatch, dims: number): void {
+export function checkVectorBatch(batch: VectorBatch, dims: number): void {
   const { ordinals, vectors } = batch;
   if (!(ordinals instanceof Uint32Array) || !(vectors instanceof Float32Array))
     throw invalid("a batch is a Uint32Array and a Float32Array", "batch");

@@ -1,6 +1,6 @@
 import type { NativeMeasuredRecall, NativeStagedGraph, NativeVectorIndex } from "../../native/vector-index.js";
 import { KindredError } from "../../schemas/errors.js";
-import { translatedAsync } from "./native-errors.js";
+import { translatedAsync } from "../native-errors.js";
 
 /** Parameters of a graph. */
 export interface BuildSettings {

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "bands.h"
-#include "co_occurrence.h"
 #include "fold_filter.h"
+#include "ordinal_table.h"
 
 namespace kindred::read_model {
 
@@ -121,7 +121,7 @@ Bands::Search Bands::Near(uint64_t fingerprint, uint32_t self, int distance, uin
   // Someone who moved meanwhile, or who is near in a band that was cut, may have been found twice.
   const bool moved = version % 2 != 0 || version_.load(std::memory_order_acquire) != version;
   if (search.found.size() > 1 && (search.truncated || moved)) {
-    ItemTable<uint8_t> seen(TableFor(search.found.size()));
+    OrdinalTable<uint8_t> seen(TableFor(search.found.size()));
     const auto again = [&seen](const NearFingerprint& near) { return seen[near.ordinal]++ != 0; };
     search.found.erase(std::remove_if(search.found.begin(), search.found.end(), again), search.found.end());
   }

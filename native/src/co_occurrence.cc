@@ -1,10 +1,9 @@
 // Item-to-item by co-occurrence: Linden, Smith, York 2003, "Amazon.com recommendations: item-to-item collaborative
 // filtering", with a bounded sample of each seed's newest listeners instead of all.
-#include "co_occurrence.h"
-
 #include <algorithm>
 #include <cmath>
 
+#include "ordinal_table.h"
 #include "read_model.h"
 
 namespace kindred::read_model {
@@ -31,7 +30,7 @@ void ReadModel::CollectListeners(uint32_t seed, std::vector<const UserRow*>& out
   if (ring == nullptr) return;
   const uint64_t head = ring->head.load(std::memory_order_acquire);
   const uint32_t held = ring->held(head);
-  ItemTable<uint8_t> seen;
+  OrdinalTable<uint8_t> seen;
   for (uint32_t back = 0; back < held && out.size() < limits_.listeners_per_seed; back++) {
     const uint32_t user = ring->Back(head, back);
     uint8_t& already = seen[user];
@@ -46,7 +45,7 @@ Ranked ReadModel::CoOccurring(const std::vector<uint32_t>& seeds, const std::vec
   const EpochGuard guard(epochs_);
   CheckItems(seeds.data(), seeds.size());
   CheckItems(exclude.data(), exclude.size());
-  ItemTable<Score> scores;
+  OrdinalTable<Score> scores;
   std::vector<const UserRow*> listeners;
   std::vector<uint32_t> touched;
   for (size_t s = 0; s < seeds.size(); s++) {
@@ -61,7 +60,7 @@ Ranked ReadModel::CoOccurring(const std::vector<uint32_t>& seeds, const std::vec
     for (const uint32_t place : touched) {
       Score& score = scores.At(place);
       // At least those seen: the count may be behind the rows while a batch is published.
-      const double users = std::max(score.together, this->listeners(scores.entries()[place].item));
+      const double users = std::max(score.together, this->listeners(scores.entries()[place].ordinal));
       const double cosine = score.together / std::sqrt(static_cast<double>(listeners.size()) * users);
       score.sum += static_cast<double>(weights[s]) * cosine;
       score.together = 0;
@@ -71,7 +70,7 @@ Ranked ReadModel::CoOccurring(const std::vector<uint32_t>& seeds, const std::vec
     for (const uint32_t item : *left_out)
       if (Score* score = scores.Find(item)) score->sum = 0;
   std::vector<std::pair<uint32_t, float>> scored;
-  for (const auto& entry : scores.entries()) scored.emplace_back(entry.item, static_cast<float>(entry.value.sum));
+  for (const auto& entry : scores.entries()) scored.emplace_back(entry.ordinal, static_cast<float>(entry.value.sum));
   return Rank(scored, limit);
 }
 

@@ -1,7 +1,7 @@
 // The questions of recall but co-occurrence.
 #include <algorithm>
 
-#include "co_occurrence.h"
+#include "ordinal_table.h"
 #include "read_model.h"
 
 namespace kindred::read_model {
@@ -81,7 +81,7 @@ Ranked ReadModel::ItemsOfNeighbors(const std::vector<uint32_t>& neighbors, const
   const EpochGuard guard(epochs_);
   CheckUsers(neighbors.data(), neighbors.size());
   CheckItems(exclude.data(), exclude.size());
-  ItemTable<Contribution> sums;
+  OrdinalTable<Contribution> sums;
   for (uint32_t via = 0; via < neighbors.size(); via++) {
     const UserRow* row = this->row(neighbors[via]);
     if (row == nullptr || !(scores[via] > 0)) continue;
@@ -101,7 +101,7 @@ Ranked ReadModel::ItemsOfNeighbors(const std::vector<uint32_t>& neighbors, const
   for (const uint32_t item : exclude)
     if (Contribution* sum = sums.Find(item)) sum->sum = 0;
   std::vector<std::pair<uint32_t, float>> scored;
-  for (const auto& entry : sums.entries()) scored.emplace_back(entry.item, static_cast<float>(entry.value.sum));
+  for (const auto& entry : sums.entries()) scored.emplace_back(entry.ordinal, static_cast<float>(entry.value.sum));
   Ranked ranked = Rank(scored, limit);
   for (const uint32_t item : ranked.ordinals) ranked.via.push_back(sums[item].via);
   return ranked;

@@ -2,7 +2,7 @@ import { type EventRules, parseEvent } from "../../schemas/event.js";
 import type { LogRecord } from "../../schemas/log-record.js";
 import type { DeadLetter, DeadLetters } from "../../schemas/ports/admin.js";
 import type { Position } from "../../schemas/position.js";
-import type { KeptLetter } from "./dead-letter-shelf.js";
+import type { KeptLetter } from "./dead-letter-store.js";
 import type { Journal } from "./journal.js";
 import { journalPosition } from "./journal-intake.js";
 
@@ -22,7 +22,7 @@ export class JournalDeadLetters implements DeadLetters {
   }
 
   async list(options: { readonly after?: number; readonly limit: number }): Promise<DeadLetter[]> {
-    return (await this.#journal.shelf.list(options.after ?? 0, options.limit)).map(({ letter }) => letter);
+    return (await this.#journal.deadLetters.list(options.after ?? 0, options.limit)).map(({ letter }) => letter);
   }
 
   /** One at a time: two at once could append the same letter twice. */
@@ -61,14 +61,14 @@ export class JournalDeadLetters implements DeadLetters {
       const found: KeptLetter[] = [];
       for (const number of repairs.keys()) {
         if (!Number.isSafeInteger(number) || number < 1) continue;
-        const [kept] = await this.#journal.shelf.list(number - 1, 1);
+        const [kept] = await this.#journal.deadLetters.list(number - 1, 1);
         if (kept?.letter.number === number) found.push(kept);
       }
       if (found.length > 0) yield found;
       return;
     }
     for (let after = 0; ; ) {
-      const page = await this.#journal.shelf.list(after, PAGE);
+      const page = await this.#journal.deadLetters.list(after, PAGE);
       if (page.length === 0) return;
       after = page[page.length - 1]?.letter.number ?? after;
       yield page;

@@ -4,7 +4,7 @@ import type { PayloadCipher, SourceRecord } from "../../schemas/ports/event-log.
 import type { KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
 import type { NewDeadLetter } from "../new-dead-letter.js";
 import { type BlockRecord, encodeBlock, inBlocks } from "./block.js";
-import type { DeadLetterShelf } from "./dead-letter-shelf.js";
+import type { DeadLetterStore } from "./dead-letter-store.js";
 import { META, numberKey, numberValue } from "./journal-keys.js";
 import { type PayloadKey, PayloadKeys, SYSTEM_REF } from "./payload-keys.js";
 
@@ -41,14 +41,14 @@ export class JournalWriter {
     readonly store: KeyValueStore,
     readonly cipher: PayloadCipher,
     readonly keys: PayloadKeys,
-    readonly shelf: DeadLetterShelf,
+    readonly deadLetters: DeadLetterStore,
     readonly now: () => EpochMs,
   ) {}
 
   async write(group: readonly Submission[], endOffset: Offset): Promise<Committed> {
     const acceptedAt = this.now();
     const keys = new GroupKeys(this.cipher, await this.keys.ofUsers(usersOf(group)));
-    const shelf = this.shelf.group();
+    const letters = this.deadLetters.batch();
     const sealing: { keys: Uint8Array[]; refs: number[]; offsets: number[]; payloads: Uint8Array[] } = {
       keys: [],
       refs: [],
@@ -72,12 +72,12 @@ export class JournalWriter {
         if (record.kind !== "erase") continue;
         const dropped = keys.drop(record.user);
         if (dropped !== undefined) submission.dropped.push({ user: record.user, key: dropped });
-        await shelf.forget(record.user);
+        await letters.forget(record.user);
       }
       submission.endOffset = offset as Offset;
       for (const write of submission.writes ?? []) extra.set(Buffer.from(write.key).toString("latin1"), write);
-      if (submission.replacedLetters !== undefined) await shelf.remove(submission.replacedLetters);
-      if (submission.letters !== undefined) shelf.keep(submission.letters, acceptedAt, (user) => keys.of(user));
+      if (submission.replacedLetters !== undefined) await letters.remove(submission.replacedLetters);
+      if (submission.letters !== undefined) letters.keep(submission.letters, acceptedAt, (user) => keys.of(user));
     }
     const sealed = this.cipher.seal(sealing.keys, sealing.offsets, sealing.payloads);
     const records = sealed.map((bytes, i): BlockRecord => ({ keyRef: sealing.refs[i] as number, acceptedAt, sealed: bytes }));
@@ -87,11 +87,11 @@ export class JournalWriter {
       first += block.length;
     }
     for (const write of keys.writes()) writes.push(write);
-    for (const write of await shelf.writes()) writes.push(write);
+    for (const write of await letters.writes()) writes.push(write);
     writes.push(...extra.values(), { type: "put", key: META.end, value: numberValue(offset) });
     await this.store.batch(writes, { sync: true });
     keys.confirm(this.keys);
-    this.shelf.commit(shelf);
+    this.deadLetters.commit(letters);
     return {
       endOffset: offset as Offset,
       records: sealing.payloads.map((bytes, i) => ({ offset: sealing.offsets[i] as Offset, bytes, acceptedAt })),

@@ -7,7 +7,7 @@ import type { KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-st
 import type { NewDeadLetter } from "../new-dead-letter.js";
 import { RecordEncoder } from "../record-codec.js";
 import { AppendSignal } from "./append-signal.js";
-import { DeadLetterShelf } from "./dead-letter-shelf.js";
+import { DeadLetterStore } from "./dead-letter-store.js";
 import { GroupCommit } from "./group-commit.js";
 import { JournalItems } from "./journal-items.js";
 import { META, numberKey, numberValue, readNumber, textKey } from "./journal-keys.js";
@@ -42,7 +42,7 @@ export class Journal {
   readonly store: KeyValueStore;
   readonly cipher: PayloadCipher;
   readonly keys: PayloadKeys;
-  readonly shelf: DeadLetterShelf;
+  readonly deadLetters: DeadLetterStore;
   readonly recent: RecentRecords;
   readonly appended = new AppendSignal();
   readonly #options: Required<JournalOptions>;
@@ -61,7 +61,7 @@ export class Journal {
     this.store = store;
     this.cipher = writer.cipher;
     this.keys = writer.keys;
-    this.shelf = writer.shelf;
+    this.deadLetters = writer.deadLetters;
     this.items = new JournalItems(store);
     this.recent = new RecentRecords(end, options.recentBytes);
     this.#options = options;
@@ -89,8 +89,8 @@ export class Journal {
     const key = systemKey ?? cipher.newKey();
     if (format === undefined) await store.batch(firstWrites(key), { sync: true });
     const keys = new PayloadKeys(store, key, all.keyCacheEntries);
-    const shelf = await DeadLetterShelf.open(store, cipher, keys, all.maxDeadLetters);
-    const writer = new JournalWriter(store, cipher, keys, shelf, all.now);
+    const deadLetters = await DeadLetterStore.open(store, cipher, keys, all.maxDeadLetters);
+    const writer = new JournalWriter(store, cipher, keys, deadLetters, all.now);
     return new Journal(
       store,
       writer,

@@ -109,6 +109,7 @@ describe("errors of a command", () => {
       "error DIRECTORY_IN_USE: it is in use (./data)\n",
     );
     expect(errorLine(Object.assign(new Error("not built"), { code: "ADDON_MISSING" }))).toBe("error ADDON_MISSING: not built\n");
+    expect(errorLine(Object.assign(new Error("no such file"), { code: "constructor" }))).toMatch(/^error INTERNAL: Error: no such file\n/);
     expect(errorLine(new TypeError("oops"))).toMatch(/^error INTERNAL: TypeError: oops\n\s+at /);
     expect(exitCodeOf(new KindredError("USAGE", "no"))).toBe(2);
     expect(exitCodeOf(new KindredError("DIRECTORY_IN_USE", "no"))).toBe(1);

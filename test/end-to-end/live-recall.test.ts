@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { publisherSettings } from "../../index/vector-engine/publisher-settings.js";
+import { publisherSettings } from "../../index/shards/publisher-settings.js";
 import { defaultConfig } from "../../schemas/config-validation.js";
 import { generateTown } from "../../town/town.js";
 import { townHistory } from "../../town/town-events.js";

@@ -1,5 +1,5 @@
+import { type PublisherSettings, ShardPublisher, type Swap, type Tuned } from "../../index/shards/shard-publisher.js";
 import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
-import { type PublisherSettings, ShardPublisher, type Swap, type Tuned } from "../../index/vector-engine/publisher.js";
 import { RandomIndexing } from "../../models/random-indexing.js";
 import { SodiumCipher } from "../../native/cipher.js";
 import type { Config } from "../../schemas/config.js";

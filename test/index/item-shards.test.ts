@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ItemShards, type ItemShardsSettings, isTrained } from "../../index/item-shards.js";
 import { MemoryReadModel } from "../../index/read-model/memory-read-model.js";
 import { ItemTables } from "../../models/item-tables.js";
+import { NO_ORDINAL } from "../../native/vector-index.js";
 import type { ItemComparison, ItemVectors } from "../../schemas/catalogue.js";
 import type { Generation, ItemId, Offset, Partition } from "../../schemas/ids.js";
 import { Oracle } from "./vector-engine/conformance.js";
@@ -170,7 +171,7 @@ describe("saved item shards", () => {
     shards.save(directory, { positions, idsOf: (ordinals) => model.itemIds(ordinals) });
   const reopen = async (settings: ItemShardsSettings, model: MemoryReadModel): Promise<ItemShards | undefined> => {
     const shards = await ItemShards.open(directory, settings, (items) =>
-      Uint32Array.from(items, (item) => model.itemOrdinal(item as ItemId) ?? 0xffffffff),
+      Uint32Array.from(items, (item) => model.itemOrdinal(item as ItemId) ?? NO_ORDINAL),
     );
     if (shards) opened.push(shards);
     return shards;

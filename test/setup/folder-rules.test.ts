@@ -11,14 +11,20 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   schemas: [],
   state: ["schemas"],
   index: ["schemas", "native"],
-  streams: ["schemas", "state", "index"],
-  models: ["schemas", "native"],
-  api: ["schemas", "index", "models"],
+  streams: ["schemas", "state"],
+  models: ["schemas"],
+  api: ["schemas"],
   native: ["schemas"],
   town: ["schemas"],
   cli: ["schemas", "state", "index", "streams", "models", "api", "native", "town"],
 };
 const FOLDERS = Object.keys(MAY_IMPORT);
+/** What is beside the product, and no part of it. */
+const BESIDE: Record<string, readonly string[]> = {
+  bench: [...FOLDERS.filter((folder) => folder !== "cli"), "setup", "test"],
+  setup: [],
+  test: [...FOLDERS, "bench", "setup"],
+};
 
 interface Case {
   readonly file: string;
@@ -30,9 +36,10 @@ const RESTRICTED = "lint/style/noRestrictedImports";
 
 function folderCases(): Case[] {
   const cases: Case[] = [];
-  for (const from of FOLDERS)
-    for (const to of FOLDERS.filter((folder) => folder !== from)) {
-      const rule = MAY_IMPORT[from]?.includes(to) ? {} : { rule: RESTRICTED };
+  const table = Object.entries({ ...MAY_IMPORT, ...BESIDE });
+  for (const [from, allowed] of table)
+    for (const [to] of table.filter(([folder]) => folder !== from)) {
+      const rule = allowed.includes(to) ? {} : { rule: RESTRICTED };
       cases.push({ file: `${from}/from-${to}.ts`, source: `import { a } from "../${to}/x.js";\nconsole.log(a);\n`, ...rule });
       cases.push({ file: `${from}/below/from-${to}.ts`, source: `export { a } from "../../${to}/y/x.js";\n`, ...rule });
     }
@@ -45,21 +52,36 @@ const packageCase = (file: string, name: string, allowed: boolean): Case => ({
   ...(allowed ? {} : { rule: RESTRICTED }),
 });
 
-/** Within streams/: the journal is imported by what fills and reads it. */
-const withinStreams = (from: string, to: string, allowed: boolean): Case => ({
-  file: `streams/${from}/of-${to}.ts`,
+/** Between two folders of one: in streams/ the journal is imported by what fills and reads it, in index/ the engines by their shards. */
+const within = (folder: string, from: string, to: string, allowed: boolean): Case => ({
+  file: `${folder}/${from}/of-${to}.ts`,
   source: `export { a } from "../${to}/x.js";\n`,
   ...(allowed ? {} : { rule: RESTRICTED }),
 });
 
 const CASES: readonly Case[] = [
   ...folderCases(),
-  withinStreams("journal", "files", false),
-  withinStreams("journal", "operators", false),
-  withinStreams("files", "journal", true),
-  { file: "streams/journal/of-cli.ts", source: 'export { a } from "../../cli/x.js";\n', rule: RESTRICTED },
+  within("streams", "journal", "files", false),
+  within("streams", "journal", "operators", false),
+  within("streams", "files", "journal", true),
+  within("index", "vector-engine", "shards", false),
+  within("index", "vector-engine", "read-model", false),
+  within("index", "read-model", "shards", false),
+  within("index", "read-model", "vector-engine", false),
+  within("index", "shards", "vector-engine", true),
+  { file: "index/vector-engine/of-index.ts", source: 'export { a } from "../native-errors.js";\n' },
+  ...["streams/journal", "index/vector-engine", "index/read-model"].map((folder) => ({
+    file: `${folder}/of-cli.ts`,
+    source: 'export { a } from "../../cli/x.js";\n',
+    rule: RESTRICTED,
+  })),
   ...FOLDERS.map((folder) => packageCase(`${folder}/rocks.ts`, "rocksdb", false)),
   packageCase("state/rocks-store.ts", "rocksdb", true),
+  packageCase("setup/of-package.ts", "yaml", false),
+  packageCase("setup/of-scoped-package.ts", "@types/node", false),
+  packageCase("setup/of-node.ts", "node:fs", true),
+  packageCase("setup/of-node-promises.ts", "node:fs/promises", true),
+  packageCase("setup/of-setup.ts", "./other.mjs", true),
   ...FOLDERS.map((folder) => packageCase(`${folder}/loader.ts`, "node:module", false)),
   packageCase("native/addon.ts", "node:module", true),
   ...FOLDERS.map((folder) => packageCase(`${folder}/rx.ts`, "rxjs", folder === "streams")),

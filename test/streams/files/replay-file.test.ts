@@ -163,7 +163,7 @@ describe("replayFile", () => {
       const result = await replayFile(again, path, { ...csv, batchRows: 100 });
       expect(result).toMatchObject({ events: 294, rejected: 6, done: true });
       expect(await eventsOf(again)).toEqual(expected);
-      expect((await again.shelf.list(0, 100)).map(({ letter }) => letter.origin.split(" line ")[1])).toEqual([
+      expect((await again.deadLetters.list(0, 100)).map(({ letter }) => letter.origin.split(" line ")[1])).toEqual([
         "51",
         "101",
         "151",
@@ -268,7 +268,7 @@ describe("replayFile", () => {
     expect(result.done).toBe(true);
     expect(result.events).toBeGreaterThan(5000);
     expect(itemsOf(await readAll(journal.reader(), 0, 4096)).slice(0, 3)).toEqual(["song:0", "song:1", "song:2"]);
-    const letters = await journal.shelf.list(0, 10_000);
+    const letters = await journal.deadLetters.list(0, 10_000);
     expect(letters.at(-1)?.letter).toMatchObject({
       code: "FILE_TRUNCATED",
       origin: `file ${result.fileHash.slice(0, 8)} line ${result.events + result.rejected + 1}`,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { DEFAULT_LIMITS, type LiveSearches, nextRebuild } from "../../../index/vector-engine/rebuild-rule.js";
+import { DEFAULT_LIMITS, type LiveSearches, nextRebuild } from "../../../index/shards/rebuild-rule.js";
 import type { NativeShardStats } from "../../../native/vector-index.js";
 
 const good: NativeShardStats = { rows: 50_000, nodes: 50_000, fresh: 0, drifted: 0, removed: 0, changed: 0, building: false };

@@ -14,9 +14,9 @@ import {
   type ShardManifest,
 } from "../../schemas/manifest.js";
 import type { Position } from "../../schemas/position.js";
-import { EmbeddedEngine, type EmbeddedEngineSettings } from "./embedded-engine.js";
+import { translatedAsync } from "../native-errors.js";
+import { EmbeddedEngine, type EmbeddedEngineSettings } from "../vector-engine/embedded-engine.js";
 import { decodeIds, encodeIds } from "./id-file.js";
-import { translatedAsync } from "./native-errors.js";
 
 const MANIFEST = "manifest.json";
 /** Ids asked for in one call, so that the thread is not held for long. */
@@ -32,7 +32,7 @@ export interface SaveSettings {
 }
 
 export interface OpenSettings extends Pick<EmbeddedEngineSettings, "driftCosine" | "ef" | "scanRowsPerEf" | "longestShare"> {
-  /** Ordinals of ids in this process, in order; 0xffffffff for one that is not known: its row is left out. */
+  /** Ordinals of ids in this process, in order; NO_ORDINAL for one that is not known: its row is left out. */
   ordinalsOf(ids: readonly string[]): Uint32Array;
 }
 
@@ -172,7 +172,7 @@ async function readOrdinals(directory: string, shard: ManifestShard, settings: O
       if (id === null) continue;
       const ordinal = found[next++];
       if (ordinal === undefined) throw new KindredError("INVALID_ARGUMENT", "ordinalsOf gave fewer ordinals than ids");
-      ordinals[at + i] = Math.min(ordinal, NO_ORDINAL);
+      ordinals[at + i] = ordinal;
     }
     await nextTurn();
   }

@@ -1,5 +1,5 @@
 import type { Config } from "../../schemas/config.js";
-import type { PublisherSettings } from "./publisher.js";
+import type { PublisherSettings } from "./shard-publisher.js";
 
 /** A publisher as the configuration wants it. */
 export function publisherSettings(index: Config["index"]): PublisherSettings {

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { type EfRule, type EfState, nextEf } from "../../../index/vector-engine/ef-tuner.js";
+import { type EfRule, type EfState, nextEf } from "../../../index/shards/ef-tuner.js";
 import type { NativeMeasuredRecall } from "../../../native/vector-index.js";
-import { randomOf } from "./listeners.js";
+import { randomOf } from "../vector-engine/listeners.js";
 
 const rule: EfRule = { least: 64, most: 1000, target: 0.95, k: 50 };
 const of = (recall: number, more: Partial<NativeMeasuredRecall> = {}): NativeMeasuredRecall => ({

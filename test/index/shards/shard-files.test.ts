@@ -2,11 +2,12 @@ import { mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { openShards, saveShards } from "../../../index/shards/shard-files.js";
 import { EmbeddedEngine } from "../../../index/vector-engine/embedded-engine.js";
-import { openShards, saveShards } from "../../../index/vector-engine/shard-files.js";
+import { NO_ORDINAL } from "../../../native/vector-index.js";
 import type { Offset, Partition } from "../../../schemas/ids.js";
-import { GENERATION } from "./conformance.js";
-import { listeners, randomOf, upTo } from "./listeners.js";
+import { GENERATION } from "../vector-engine/conformance.js";
+import { listeners, randomOf, upTo } from "../vector-engine/listeners.js";
 
 const DIMS = 32;
 const town = listeners(DIMS, 31);
@@ -106,7 +107,7 @@ it("leaves out rows of the erased, whether they were unknown when saving or when
     positions,
     idsOf: (ordinals) => Array.from(ordinals, (ordinal) => (ordinal === 500 ? null : idOf(ordinal))),
   });
-  const again = await reopen((ids) => Uint32Array.from(mirrored(ids), (ordinal, i) => (ids[i] === idOf(501) ? 0xffffffff : ordinal)));
+  const again = await reopen((ids) => Uint32Array.from(mirrored(ids), (ordinal, i) => (ids[i] === idOf(501) ? NO_ORDINAL : ordinal)));
   expect(again.size).toBe(engine.size - 2);
   expect([again.vector(9999 - 500), again.vector(9999 - 501)]).toEqual([undefined, undefined]);
   expect(again.vector(9999 - 502)).toBeDefined();

@@ -1,7 +1,7 @@
 import type { NativeMeasuredRecall } from "../../native/vector-index.js";
+import type { EmbeddedEngine } from "../vector-engine/embedded-engine.js";
+import type { StagedShard, VerifiedShard, VerifySettings } from "../vector-engine/staged-shard.js";
 import { type EfRule, nextEf } from "./ef-tuner.js";
-import type { EmbeddedEngine } from "./embedded-engine.js";
-import type { StagedShard, VerifiedShard, VerifySettings } from "./staged-shard.js";
 
 /** A graph is verified at so many widths at most; what is missing yet is left to the tuner. */
 const MOST_VERIFICATIONS = 6;

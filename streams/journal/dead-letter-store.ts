@@ -1,9 +1,9 @@
 import type { DeadLetter } from "../../schemas/ports/admin.js";
 import type { PayloadCipher } from "../../schemas/ports/event-log.js";
 import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
+import { DeadLetterBatch, type DeadLetterCounters, FIRST_NONCE, HEAD_BYTES, type PlainLetter } from "./dead-letter-batch.js";
 import { allOf, META, numberKey, numberOf, readNumber } from "./journal-keys.js";
 import type { PayloadKeys } from "./payload-keys.js";
-import { FIRST_NONCE, HEAD_BYTES, type PlainLetter, type ShelfCounters, ShelfGroup } from "./shelf-group.js";
 
 /** A letter read back, with the event as it was read where that is known. */
 export interface KeptLetter {
@@ -12,18 +12,18 @@ export interface KeptLetter {
 }
 
 /**
- * Dead letters in the journal's store, sealed, at most `limit`. What changes it is a group that says what to write: the
- * journal's writer has one at a time and puts the writes into the batch of the records that belong to them.
+ * Dead letters in the journal's store, sealed, at most `limit`. What changes them is a batch that says what to write:
+ * the journal's writer has one at a time and puts the writes into the batch of the records that belong to them.
  */
-export class DeadLetterShelf {
+export class DeadLetterStore {
   readonly #store: KeyValueStore;
   readonly #cipher: PayloadCipher;
   readonly #keys: PayloadKeys;
   readonly #limit: number;
-  #counters: ShelfCounters;
+  #counters: DeadLetterCounters;
   #droppedThrough = 0;
 
-  private constructor(store: KeyValueStore, cipher: PayloadCipher, keys: PayloadKeys, limit: number, counters: ShelfCounters) {
+  private constructor(store: KeyValueStore, cipher: PayloadCipher, keys: PayloadKeys, limit: number, counters: DeadLetterCounters) {
     this.#store = store;
     this.#cipher = cipher;
     this.#keys = keys;
@@ -31,11 +31,11 @@ export class DeadLetterShelf {
     this.#counters = counters;
   }
 
-  static async open(store: KeyValueStore, cipher: PayloadCipher, keys: PayloadKeys, limit: number): Promise<DeadLetterShelf> {
+  static async open(store: KeyValueStore, cipher: PayloadCipher, keys: PayloadKeys, limit: number): Promise<DeadLetterStore> {
     const stored = await store.get(META.deadLetters);
-    const counters: ShelfCounters = { next: 1, kept: 0, dropped: 0, journalOffset: 0 };
+    const counters: DeadLetterCounters = { next: 1, kept: 0, dropped: 0, journalOffset: 0 };
     if (stored !== undefined) Object.assign(counters, JSON.parse(Buffer.from(stored).toString()));
-    return new DeadLetterShelf(store, cipher, keys, limit, counters);
+    return new DeadLetterStore(store, cipher, keys, limit, counters);
   }
 
   get counts(): { readonly kept: number; readonly dropped: number } {
@@ -43,12 +43,12 @@ export class DeadLetterShelf {
   }
 
   /** What one group of the journal changes; nothing of it holds before `commit`. */
-  group(): ShelfGroup {
-    return new ShelfGroup(this.#store, this.#cipher, this.#keys, this.#limit, this.#counters, this.#droppedThrough);
+  batch(): DeadLetterBatch {
+    return new DeadLetterBatch(this.#store, this.#cipher, this.#keys, this.#limit, this.#counters, this.#droppedThrough);
   }
 
-  /** The group's writes are durable. */
-  commit({ counters, droppedThrough }: ShelfGroup): void {
+  /** The batch's writes are durable. */
+  commit({ counters, droppedThrough }: DeadLetterBatch): void {
     this.#counters = counters;
     this.#droppedThrough = droppedThrough;
   }

@@ -1,10 +1,10 @@
 import { afterEach, expect, it } from "vitest";
-import type { EfRule } from "../../../index/vector-engine/ef-tuner.js";
+import type { EfRule } from "../../../index/shards/ef-tuner.js";
+import { SearchBreadth } from "../../../index/shards/search-breadth.js";
 import { EmbeddedEngine } from "../../../index/vector-engine/embedded-engine.js";
-import { SearchBreadth } from "../../../index/vector-engine/search-breadth.js";
 import type { NativeMeasuredRecall } from "../../../native/vector-index.js";
-import { GENERATION } from "./conformance.js";
-import { listeners, upTo } from "./listeners.js";
+import { GENERATION } from "../vector-engine/conformance.js";
+import { listeners, upTo } from "../vector-engine/listeners.js";
 
 const town = listeners(32, 61);
 const opened: EmbeddedEngine[] = [];

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { saveShards } from "../../../index/shards/shard-files.js";
 import { EmbeddedEngine, type EmbeddedEngineSettings } from "../../../index/vector-engine/embedded-engine.js";
-import { saveShards } from "../../../index/vector-engine/shard-files.js";
 import type { Metric } from "../../../schemas/ports/read-model.js";
-import { GENERATION } from "./conformance.js";
-import { type Listeners, listeners, upTo } from "./listeners.js";
+import { GENERATION } from "../vector-engine/conformance.js";
+import { type Listeners, listeners, upTo } from "../vector-engine/listeners.js";
 
 const DIMS = 30;
 const root = join(import.meta.dirname, "..", "..", "..");

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { decodeIds, encodeIds } from "../../../index/vector-engine/id-file.js";
+import { decodeIds, encodeIds } from "../../../index/shards/id-file.js";
 
 const ids = fc.array(fc.option(fc.string({ minLength: 1, maxLength: 128, unit: "grapheme" })), { maxLength: 30 });
 

@@ -1,9 +1,9 @@
 import { KindredError } from "../../schemas/errors.js";
-import type { EmbeddedEngine } from "./embedded-engine.js";
+import type { EmbeddedEngine } from "../vector-engine/embedded-engine.js";
+import type { BuildSettings, StagedShard, VerifySettings } from "../vector-engine/staged-shard.js";
 import { LiveRecall, type LiveRecallSettings } from "./live-recall.js";
 import { DEFAULT_LIMITS, nextRebuild, type RebuildLimits, type RebuildReason } from "./rebuild-rule.js";
 import { SearchBreadth } from "./search-breadth.js";
-import type { BuildSettings, StagedShard, VerifySettings } from "./staged-shard.js";
 
 export interface PublisherSettings {
   readonly limits?: Partial<RebuildLimits>;

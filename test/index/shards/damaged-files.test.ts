@@ -6,20 +6,20 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { openShards, saveShards } from "../../../index/shards/shard-files.js";
 import { EmbeddedEngine } from "../../../index/vector-engine/embedded-engine.js";
-import { openShards, saveShards } from "../../../index/vector-engine/shard-files.js";
 import { addonPath } from "../../../native/addon.js";
-import { crc32c } from "../../../native/vector-index.js";
+import { crc32c, NO_ORDINAL } from "../../../native/vector-index.js";
 import { formatManifest, type ManifestFile, parseManifest } from "../../../schemas/manifest.js";
-import { GENERATION } from "./conformance.js";
-import { listeners, upTo } from "./listeners.js";
+import { GENERATION } from "../vector-engine/conformance.js";
+import { listeners, upTo } from "../vector-engine/listeners.js";
 
 const DIMS = 16;
 const ROWS = 400;
 const KINDS = ["rows", "graph", "nodes", "ids"] as const;
 const town = listeners(DIMS, 51);
 const settings = { positions: new Map(), idsOf: (ordinals: Uint32Array): string[] => Array.from(ordinals, String) };
-const ordinalsOf = (ids: readonly string[]): Uint32Array => Uint32Array.from(ids, (id) => (/^\d{1,5}$/.test(id) ? Number(id) : 0xffffffff));
+const ordinalsOf = (ids: readonly string[]): Uint32Array => Uint32Array.from(ids, (id) => (/^\d{1,5}$/.test(id) ? Number(id) : NO_ORDINAL));
 
 let root: string;
 let good: string;

@@ -9,7 +9,7 @@ import type { UserRow } from "./user-row.js";
 export type PublishedRows = Pick<FoldedBatch, "rows" | "erased" | "vectors">;
 
 /** Rows of the context's activation, brought up to date, as readers see them; `gone` and users who do not exist (any more) go under `erased`. */
-export function publishRows(users: readonly UserRow[], context: FoldContext | undefined, gone: readonly UserId[] = []): PublishedRows {
+export function toPublishedRows(users: readonly UserRow[], context: FoldContext | undefined, gone: readonly UserId[] = []): PublishedRows {
   const live = users.filter((user) => user.exists);
   const erased = [...new Set([...gone, ...users.filter((user) => !user.exists).map((user) => user.user)])];
   if (context === undefined) return { rows: [], erased, vectors: [] };
@@ -25,12 +25,12 @@ export function publishRows(users: readonly UserRow[], context: FoldContext | un
   const rows = live.map((user) => {
     const from = used;
     used += user.row.entryCount;
-    return publishRow(user, context, weights.subarray(from, used));
+    return toPublishedRow(user, context, weights.subarray(from, used));
   });
   return { rows, erased, vectors };
 }
 
-function publishRow(user: UserRow, context: FoldContext, weights: Float32Array): PublishedRow {
+function toPublishedRow(user: UserRow, context: FoldContext, weights: Float32Array): PublishedRow {
   const row = user.row;
   const count = row.entryCount;
   const items = new Array<ItemId>(count);

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { LiveRecall } from "../../../index/shards/live-recall.js";
 import { EmbeddedEngine } from "../../../index/vector-engine/embedded-engine.js";
-import { LiveRecall } from "../../../index/vector-engine/live-recall.js";
-import { GENERATION } from "./conformance.js";
-import { listeners, upTo } from "./listeners.js";
+import { GENERATION } from "../vector-engine/conformance.js";
+import { listeners, upTo } from "../vector-engine/listeners.js";
 
 const town = listeners(32, 51);
 let engine: EmbeddedEngine;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { ShardPublisher, type Swap, type Tuned } from "../../../index/shards/shard-publisher.js";
 import { EmbeddedEngine } from "../../../index/vector-engine/embedded-engine.js";
-import { ShardPublisher, type Swap, type Tuned } from "../../../index/vector-engine/publisher.js";
-import { GENERATION } from "./conformance.js";
-import { listeners, upTo } from "./listeners.js";
+import { GENERATION } from "../vector-engine/conformance.js";
+import { listeners, upTo } from "../vector-engine/listeners.js";
 
 const town = listeners(32, 41);
 let engine: EmbeddedEngine;

@@ -1,5 +1,5 @@
 import type { NativeMeasuredRecall } from "../../native/vector-index.js";
-import type { EmbeddedEngine } from "./embedded-engine.js";
+import type { EmbeddedEngine } from "../vector-engine/embedded-engine.js";
 
 export interface LiveRecallSettings {
   /** Queries of one measurement; 64 by default: at .95 its standard error is some .01. */

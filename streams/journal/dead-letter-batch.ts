@@ -13,12 +13,12 @@ export const FIRST_NONCE = 2 ** 52;
 export const HEAD_BYTES = 16;
 const NOBODY = Buffer.alloc(8);
 
-/** What the shelf knows of itself besides its letters. */
-export interface ShelfCounters {
+/** What is known of the dead letters besides themselves. */
+export interface DeadLetterCounters {
   /** Number of the next letter. */
   readonly next: number;
   readonly kept: number;
-  /** Oldest letters that left because the shelf was full. */
+  /** Oldest letters that left because there were too many. */
   readonly dropped: number;
   /** Newest offset of the journal that a letter was kept of. */
   readonly journalOffset: number;
@@ -35,15 +35,15 @@ export interface PlainLetter {
 }
 
 /**
- * The shelf as one group of the journal will leave it. The store holds nothing of the group before its batch is written, so
+ * The dead letters as one group of the journal will leave them. The store holds nothing of the group before its batch is written, so
  * what the group added and removed is known here: no letter is counted twice, and an erasure finds the letters added before it.
  */
-export class ShelfGroup {
+export class DeadLetterBatch {
   /** Letters of the group by number, ascending; those that leave again within it are never written. */
   readonly #added = new Map<number, { readonly tag: Buffer; readonly value: Buffer }>();
   /** Numbers of letters in the store that the group deletes. */
   readonly #removed = new Set<number>();
-  #counters: ShelfCounters;
+  #counters: DeadLetterCounters;
   #droppedThrough: number;
   #changed = false;
 
@@ -52,7 +52,7 @@ export class ShelfGroup {
     private readonly cipher: PayloadCipher,
     private readonly keys: PayloadKeys,
     private readonly limit: number,
-    counters: ShelfCounters,
+    counters: DeadLetterCounters,
     droppedThrough: number,
   ) {
     this.#counters = counters;
@@ -60,7 +60,7 @@ export class ShelfGroup {
   }
 
   /** With the group, once `writes` was called. */
-  get counters(): ShelfCounters {
+  get counters(): DeadLetterCounters {
     return this.#counters;
   }
 
@@ -92,7 +92,7 @@ export class ShelfGroup {
     this.#changed = true;
   }
 
-  /** Takes letters from the shelf; numbers that are not on it (any more) count for nothing. */
+  /** Removes letters; numbers that are not kept (any more) count for nothing. */
   async remove(numbers: readonly number[]): Promise<void> {
     const stored = await this.store.getMany(numbers.map((number) => numberKey("d", number)));
     numbers.forEach((number, i) => {
