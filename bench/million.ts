@@ -37,7 +37,7 @@ interface Opened {
   readonly bytes: Readonly<Record<"table" | "graph" | "writer" | "model", number>>;
 }
 
-/** As the server does it at its start (cli/wiring/index-files.ts), in a process of its own. */
+/** As the server does it at its start (index/index-files.ts), in a process of its own. */
 async function open(directory: string): Promise<Opened> {
   const began = performance.now();
   const model = await NativeReadModel.open(directory);
