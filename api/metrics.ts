@@ -58,8 +58,11 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     registry,
   );
   const recallAtK = new Gauge({ name: "kindred_index_recall_at_k", help: "Live answers against an exact scan, 0..1", registers });
+  // Not 0, which would be an alarm, before anything was measured.
+  recallAtK.set(Number.NaN);
   const bands = bandGauges(registers);
   const ef = new Gauge({ name: "kindred_index_ef", help: "Breadth of searches, as it has tuned itself", registers });
+  ef.set(Number.NaN);
   const measureCpu = new Counter({
     name: "kindred_index_measure_cpu_seconds_total",
     help: "CPU that measuring live recall took",

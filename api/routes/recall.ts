@@ -91,6 +91,7 @@ export function recallRoutes(api: Api, parts: ResolvedParts, infos: ItemInfos): 
 /** Waits for `after`, reads what is applied, takes one engine, then searches for all at once. */
 function answering(parts: ResolvedParts, infos: ItemInfos) {
   return async (scenario: Scenario, makeAskers: readonly MakeAsker[], options: RecallOptions, requestId: string, cameAt: number) => {
+    const variant = variantOf(options.variant);
     const reaching = reached(parts.applied, options.after, options.waitMs ?? 1000);
     const fresh = reaching === true ? true : await reaching;
     const asOf = readAsOf(parts.applied);
@@ -106,7 +107,7 @@ function answering(parts: ResolvedParts, infos: ItemInfos) {
           asker,
           ask,
           explain: options.explain ?? false,
-          variant: options.variant ?? "default",
+          variant,
           requestId,
           fresh,
           asOf,
@@ -115,6 +116,12 @@ function answering(parts: ResolvedParts, infos: ItemInfos) {
       }),
     );
   };
+}
+
+/** Experiments bring more of them; until then an answer must not claim to be of one. */
+function variantOf(name = "default"): string {
+  if (name !== "default") throw new KindredError("INVALID_PARAMETER", `no variant is called ${name}; there is: default`, "variant");
+  return name;
 }
 
 function askerOf(parts: ResolvedParts, scenario: Scenario, query: { user?: string | undefined; item?: string | undefined }): MakeAsker {

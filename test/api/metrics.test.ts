@@ -51,6 +51,10 @@ describe("the metrics", () => {
     ]);
   });
 
+  it("tell no recall before any was measured", async () => {
+    expect(await createMetrics().expose()).toMatch(/^kindred_index_recall_at_k nan$/im);
+  });
+
   it("count what the updater counted once, however often it is sent, and go on after its restart", async () => {
     const metrics = createMetrics();
     for (const scale of [1, 1, 3, 3, 2]) metrics.fromUpdater(snapshot(scale));

@@ -19,12 +19,12 @@ async function town() {
 describe("GET /v1/recall/{scenario}", () => {
   it("answers in the contract's shape", async () => {
     const { recall } = await town();
-    const answer = await recall("u2u?user=ada&limit=1&variant=b");
+    const answer = await recall("u2u?user=ada&limit=1&variant=default");
     expect(answer).toEqual({
       requestId: expect.any(String),
       scenario: "u2u",
       mode: "u2u",
-      variant: "b",
+      variant: "default",
       generation: 0,
       rung: "vector",
       degraded: false,
@@ -153,6 +153,7 @@ describe("GET /v1/recall/{scenario}", () => {
     ["u2u?item=x", 400, "INVALID_PARAMETER"],
     ["i2i?user=ada", 400, "INVALID_PARAMETER"],
     ["u2u?user=", 400, "INVALID_PARAMETER"],
+    ["u2u?user=ada&variant=of-no-experiment", 400, "INVALID_PARAMETER"],
     ["u2u?user=ada&user=bob", 400, "INVALID_PARAMETER"],
     [`u2u?user=${"x".repeat(129)}`, 400, "INVALID_PARAMETER"],
     ["u2u?user=ada&limit=0", 400, "INVALID_PARAMETER"],
