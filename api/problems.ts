@@ -20,6 +20,17 @@ const FASTIFY_CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   FST_ERR_MAX_PARAM_LENGTH: ["INVALID_PARAMETER", "a part of the path is too long"],
 };
 
+/** What taking events out of a body may be refused with. */
+export const INTAKE_PROBLEMS = [
+  "INVALID_JSON",
+  "INVALID_BODY",
+  "BODY_TOO_LARGE",
+  "TOO_MANY_EVENTS",
+  "UNSUPPORTED_MEDIA_TYPE",
+  "OVERLOADED",
+  "STORAGE_FAILED",
+] as const satisfies readonly ErrorCode[];
+
 /** The responses of a schema for these codes, one entry a status, named by status and documented with its codes. */
 export function problemResponses(...codes: readonly ErrorCode[]): Record<number, object> {
   const byStatus = new Map<number, ErrorCode[]>();

@@ -4,7 +4,7 @@ import { EventsAnswer, EventsBody } from "../../schemas/http.js";
 import { formatPosition } from "../../schemas/position.js";
 import { acceptEvents, acceptLines } from "../accept-events.js";
 import { addLinesParser, LINES_TYPE } from "../body-parsers.js";
-import { problemResponses } from "../problems.js";
+import { INTAKE_PROBLEMS, problemResponses } from "../problems.js";
 import type { Api, ResolvedParts } from "../server-parts.js";
 
 /** `POST /v1/events`: durable before it is acknowledged; the good events of a request are taken when others are refused. */
@@ -27,15 +27,7 @@ export function eventRoutes(api: Api, parts: ResolvedParts): void {
         },
         response: {
           202: EventsAnswer,
-          ...problemResponses(
-            "INVALID_JSON",
-            "INVALID_BODY",
-            "BODY_TOO_LARGE",
-            "TOO_MANY_EVENTS",
-            "UNSUPPORTED_MEDIA_TYPE",
-            "OVERLOADED",
-            "STORAGE_FAILED",
-          ),
+          ...problemResponses(...INTAKE_PROBLEMS),
         },
       },
     },

@@ -4,7 +4,7 @@ import { FileParams, FileProgressAnswer, FileSliceAnswer, FileSliceBody } from "
 import type { RefusedLine } from "../../schemas/ports/admin.js";
 import { formatPosition } from "../../schemas/position.js";
 import { acceptEvents } from "../accept-events.js";
-import { problemResponses } from "../problems.js";
+import { INTAKE_PROBLEMS, problemResponses } from "../problems.js";
 import type { Api, ResolvedParts } from "../server-parts.js";
 
 const config = { scope: "admin" } as const;
@@ -44,16 +44,7 @@ export function fileRoutes(api: Api, parts: ResolvedParts): void {
         body: FileSliceBody,
         response: {
           200: FileSliceAnswer,
-          ...problemResponses(
-            "INVALID_PARAMETER",
-            "INVALID_JSON",
-            "INVALID_BODY",
-            "BODY_TOO_LARGE",
-            "TOO_MANY_EVENTS",
-            "UNSUPPORTED_MEDIA_TYPE",
-            "OVERLOADED",
-            "STORAGE_FAILED",
-          ),
+          ...problemResponses("INVALID_PARAMETER", ...INTAKE_PROBLEMS),
         },
       },
     },

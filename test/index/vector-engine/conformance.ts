@@ -72,6 +72,23 @@ export class Oracle {
   }
 }
 
+/** recall@50 of searches against the oracle, each answer checked. */
+export async function meanRecall(
+  engine: Pick<VectorEngine, "search">,
+  oracle: Oracle,
+  queries: readonly Float32Array[],
+  allow?: Uint32Array,
+): Promise<number> {
+  const allowed = allow && new Set(allow);
+  let sum = 0;
+  for (const query of queries) {
+    const answer = await engine.search(query, { k: 50, ...(allow && { allow }) });
+    oracle.expectSound(query, answer);
+    sum += oracle.recall(query, 50, answer, allowed && ((ordinal) => allowed.has(ordinal)));
+  }
+  return sum / queries.length;
+}
+
 /** What an engine may lack; the suite then holds it to what its own documentation says instead. */
 export interface EngineCapabilities {
   /** recall@50 of a search, whatever moved before. .95 where not given. */

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { EmbeddedEngine, type EmbeddedEngineSettings } from "../../../index/vector-engine/embedded-engine.js";
 import type { Metric } from "../../../schemas/ports/read-model.js";
-import { GENERATION, ITEM_DIMS, Oracle, vectorEngineConformance } from "./conformance.js";
+import { GENERATION, ITEM_DIMS, meanRecall, Oracle, vectorEngineConformance } from "./conformance.js";
 import { type Listeners, listeners, randomOf, upTo } from "./listeners.js";
 
 for (const size of [undefined, ...ITEM_DIMS]) {
@@ -48,17 +48,6 @@ async function swapAll(engine: EmbeddedEngine, minRecall = 0.9): Promise<void> {
     const staged = await engine.stage(shard);
     await (await staged.verify({ samples: 64, k: 50 })).publish(minRecall);
   }
-}
-
-async function meanRecall(engine: EmbeddedEngine, oracle: Oracle, queries: readonly Float32Array[], allow?: Uint32Array): Promise<number> {
-  const allowed = allow && new Set(allow);
-  let sum = 0;
-  for (const query of queries) {
-    const answer = await engine.search(query, { k: 50, ...(allow && { allow }) });
-    oracle.expectSound(query, answer);
-    sum += oracle.recall(query, 50, answer, allowed && ((ordinal) => allowed.has(ordinal)));
-  }
-  return sum / queries.length;
 }
 
 const queriesOf = (town: Listeners, count: number): Float32Array[] => Array.from({ length: count }, () => town.listener());

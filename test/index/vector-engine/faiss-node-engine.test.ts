@@ -3,7 +3,7 @@ import { EmbeddedEngine } from "../../../index/vector-engine/embedded-engine.js"
 import { FaissNodeEngine, type FaissNodeSettings } from "../../../index/vector-engine/faiss-node-engine.js";
 import { type FaissNode, importFaissNode, loadFaissNode } from "../../../index/vector-engine/faiss-node-package.js";
 import type { Metric, SearchOptions, SearchResult } from "../../../schemas/ports/read-model.js";
-import { GENERATION, Oracle, vectorEngineConformance } from "./conformance.js";
+import { GENERATION, meanRecall, Oracle, vectorEngineConformance } from "./conformance.js";
 import { type Listeners, listeners, randomOf, upTo } from "./listeners.js";
 
 const faiss = await loadFaissNode();
@@ -53,17 +53,6 @@ function walking(dims: number, more: FaissNodeSettings = {}) {
 }
 
 const queriesOf = (town: Listeners, count: number): Float32Array[] => Array.from({ length: count }, () => town.listener());
-
-async function meanRecall(engine: FaissNodeEngine, oracle: Oracle, queries: readonly Float32Array[], allow?: Uint32Array): Promise<number> {
-  const allowed = allow && new Set(allow);
-  let sum = 0;
-  for (const query of queries) {
-    const answer = await engine.search(query, { k: 50, ...(allow && { allow }) });
-    oracle.expectSound(query, answer);
-    sum += oracle.recall(query, 50, answer, allowed && ((ordinal) => allowed.has(ordinal)));
-  }
-  return sum / queries.length;
-}
 
 /** The package, counting its walks; or with an `add` that fails. */
 function watched(fails = false): { faiss: FaissNode; walks(): number } {
