@@ -54,6 +54,7 @@ export function describeAllowed(node: Node): string {
   if (node.properties) return `a section with ${Object.keys(node.properties).join(", ")}`;
   if (node.patternProperties) return "a table of names and values";
   if (node.type === "array") return "a list";
+  if (node.type === "boolean") return "true or false";
   if (node.type === "string") return node.minLength ? "a text that is not empty" : "a text";
   const from = node.exclusiveMinimum === undefined ? `from ${node.minimum}` : `above ${node.exclusiveMinimum}`;
   return `${node.type === "integer" ? "an integer" : "a number"} ${from}${node.exclusiveMinimum === undefined ? " to" : ", at most"} ${node.maximum}`;
@@ -153,20 +154,31 @@ function deepFreeze<T>(value: T): T {
 
 const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/.test(host);
 
-/** Keys of sections that nothing reads yet, set to something else than their default. */
-function unread(config: Config): string[] {
-  const valueAt = (path: readonly string[]): unknown => path.reduce<unknown>((at, key) => (at as Values)[key], config);
-  return configKeys()
-    .filter(({ path, node }) => (path[0] === "kafka" || path[0] === "registry") && valueAt(path) !== node.default)
-    .map(({ path }) => path.join("."));
+/** What a Kafka source lacks, or contradicts. */
+function kafkaContradictions({ source, kafka, registry }: Config): [key: string, text: string][] {
+  if (source.kind !== "kafka") return [];
+  const problems: [string, string][] = [];
+  if (!/^[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*$/.test(kafka.brokers))
+    problems.push(["kafka.brokers", `${show(kafka.brokers)} names no brokers; allowed: host:port, comma separated`]);
+  if (kafka.format === "registry" && !/^https?:\/\//.test(registry.url))
+    problems.push(["registry.url", `${show(registry.url)} is no address, and kafka.format is registry; allowed: http://host:port`]);
+  const names = Object.values(kafka.topics);
+  for (const [key, name] of Object.entries(kafka.topics))
+    if (!/^[\w.-]{1,249}$/.test(name))
+      problems.push([`kafka.topics.${key}`, `${show(name)} is no name of a topic; allowed: letters, digits, . _ -`]);
+  if (new Set(names).size < names.length) problems.push(["kafka.topics", "two of them have the same name; each needs a topic of its own"]);
+  if (kafka.sasl.mechanism !== "none" && (kafka.sasl.username === "" || kafka.sasl.password === ""))
+    problems.push(["kafka.sasl.mechanism", "a name and a password are needed with it: kafka.sasl.username and kafka.sasl.password"]);
+  if ((kafka.ssl.certFile === "") !== (kafka.ssl.keyFile === ""))
+    problems.push(["kafka.ssl.certFile", "certificate and key come together: kafka.ssl.certFile and kafka.ssl.keyFile"]);
+  return problems;
 }
 
 /** What is well formed but goes against another key, or asks for what this version does not do yet. */
 function contradictions(config: Config): Problem[] {
   const problems: Problem[] = [];
   const refuse = (key: string, text: string): void => void problems.push({ key, text, where: "" });
-  if (config.source.kind === "kafka") refuse("source.kind", '"kafka" is not available in this version; allowed: journal');
-  for (const key of unread(config)) refuse(key, "Kafka and its schema registry are not available in this version; leave it at its default");
+  for (const problem of kafkaContradictions(config)) refuse(...problem);
   if (config.index.engine === "milvus")
     refuse("index.engine", '"milvus" is not available in this version; allowed: embedded, exact, faiss-node');
   if (config.index.efLeast > config.index.efMost)

@@ -179,18 +179,69 @@ const deadLetters = Type.Object({ limit: integer(100_000, 0, 100_000_000, "Most 
 
 const kafka = Type.Object(
   {
-    brokers: text("", "host:port, comma separated. Nothing of Kafka is in this version."),
-    groupId: text("kindred", "Consumer group.", 1),
+    brokers: text("", "host:port, comma separated; needed where `source.kind` is kafka."),
+    clientId: text("kindred", "Name of this client in the brokers' logs and quotas.", 1),
+    groupId: text("kindred", "Consumer group of the updaters; also the prefix of their transactional ids.", 1),
     topics: Type.Object(
       {
         events: text("kindred.events", "Behaviour events, keyed by user.", 1),
-        items: text("kindred.items", "Side information, keyed by item.", 1),
-        changelog: text("kindred.changelog", "Rows, compacted: what a lost partition is restored from.", 1),
-        deadLetters: text("kindred.dead-letters", "What could not be folded.", 1),
+        items: text("kindred.items", "Side information, keyed by item; compacted.", 1),
+        changelog: text("kindred.changelog", "Rows, compacted: what a lost partition is restored from and recall nodes are fed with.", 1),
+        deadLetters: text("kindred.dead-letters", "What could not be folded; compacted.", 1),
+        catalogues: text("kindred.catalogues", "Numbered catalogues; compacted.", 1),
+        generations: text("kindred.generations", "Generations as they are published; compacted.", 1),
+        files: text("kindred.files", "How far files were replayed into the log; compacted.", 1),
       },
       closed,
     ),
+    partitions: integer(8, 1, 10_000, "Partitions of the events topic where it has to be created; one that is there is taken as it is."),
+    replicationFactor: integer(1, 1, 32, "Copies of the topics that have to be created."),
     format: choice(["registry", "json"], "registry", "Values in Confluent's wire format, or plain JSON."),
+    exactlyOnce: Type.Boolean({
+      default: true,
+      description:
+        "Whether each commit is a transaction, which fences an updater that lost its partition; false: at least once, a zombie may overwrite rows for a while.",
+    }),
+    commitIntervalMs: integer(
+      20,
+      0,
+      60_000,
+      "Least time between two commits of a partition: longer ones are cheaper, and fresher answers come later.",
+    ),
+    maxBytesPerPartition: integer(262_144, 1_024, 100 * 1024 * 1024, "Most bytes of one partition that one fetch brings."),
+    sessionTimeoutMs: integer(30_000, 1_000, 1_800_000, "An updater that is not heard of for so long loses its partitions."),
+    watchdogMs: integer(60_000, 1_000, 3_600_000, "A partition that is held, behind, and not fetched for so long ends the process."),
+    standby: Type.Boolean({
+      default: false,
+      description: "Whether an updater keeps a warm copy of the partitions that others own, to take them over sooner.",
+    }),
+    ssl: Type.Object(
+      {
+        enabled: Type.Boolean({ default: false, description: "Whether brokers are talked to over TLS." }),
+        caFile: text("", "PEM file of the authority that signed the brokers' certificates; empty: those that Node.js knows."),
+        certFile: text("", "PEM file of this client's own certificate."),
+        keyFile: text("", "PEM file of its key."),
+      },
+      closed,
+    ),
+    sasl: Type.Object(
+      {
+        mechanism: choice(["none", "plain", "scram-sha-256", "scram-sha-512"], "none", "How this client says who it is."),
+        username: text("", "Its name."),
+        password: text("", "Its password; better given as KINDRED_KAFKA__SASL__PASSWORD than in a file."),
+      },
+      closed,
+    ),
+  },
+  closed,
+);
+
+const registry = Type.Object(
+  {
+    url: text("", "Schema registry; needed where `kafka.format` is registry."),
+    username: text("", "Name for basic authentication; empty: none."),
+    password: text("", "Its password; better given as KINDRED_REGISTRY__PASSWORD than in a file."),
+    caFile: text("", "PEM file of the authority that signed the registry's certificate."),
   },
   closed,
 );
@@ -206,11 +257,7 @@ export const ConfigSchema = Type.Object(
     dataDir: text("./data", "Where everything durable lies.", 1),
     source: Type.Object(
       {
-        kind: choice(
-          ["journal", "kafka"],
-          "journal",
-          "Where events come from: the journal in `dataDir`, or Kafka topics (not in this version).",
-        ),
+        kind: choice(["journal", "kafka"], "journal", "Where events come from: the journal in `dataDir`, or Kafka topics."),
       },
       closed,
     ),
@@ -224,7 +271,7 @@ export const ConfigSchema = Type.Object(
     catalogue,
     deadLetters,
     kafka,
-    registry: Type.Object({ url: text("", "Schema registry. Not in this version.") }, closed),
+    registry,
     redis: Type.Object({ url: text("", "Cache shared between recall nodes; empty: none. Not in this version.") }, closed),
     auth: Type.Object(
       {

@@ -35,11 +35,28 @@ export const ERRORS = {
   FILE_TRUNCATED: { status: 400, canRetry: false, title: "The file ends in the middle of a line or of a compressed block" },
   FILE_FORMAT: { status: 400, canRetry: false, title: "The file is not of the format named, or lacks a mapped column" },
   RECORD_UNREADABLE: { status: 500, canRetry: false, title: "A record of the log could not be decoded" },
+  RECORD_KEY: { status: 400, canRetry: false, title: "The key of a record on the topic is not the user it is about" },
+  UNKNOWN_SCHEMA: { status: 400, canRetry: false, title: "A record names a schema that the registry does not know" },
   // State of the service
   OVERLOADED: { status: 503, canRetry: true, title: "More work is waiting than may be taken on; try again later" },
   OUT_OF_MEMORY: { status: 503, canRetry: true, title: "There is not enough memory for this" },
   NOT_READY: { status: 503, canRetry: true, title: "The service is starting or stopping" },
   STORAGE_FAILED: { status: 503, canRetry: true, title: "The event could not be made durable; nothing was acknowledged" },
+  WRONG_ROLE: { status: 421, canRetry: false, title: "This node has another role; ask one that has this" },
+  BROKER_FAILED: {
+    status: 503,
+    canRetry: true,
+    title: "The Kafka brokers do not answer, or refused; what was not acknowledged may be there all the same",
+  },
+  REGISTRY_FAILED: { status: 503, canRetry: true, title: "The schema registry does not answer, or refused" },
+  SCHEMA_INCOMPATIBLE: {
+    status: 409,
+    canRetry: false,
+    title: "The registry refuses a schema that does not fit the earlier ones of its subject",
+  },
+  OWNERSHIP_LOST: { status: 503, canRetry: true, title: "Another updater owns the partition now" },
+  NOT_FETCHED: { status: 500, canRetry: false, title: "A partition is held and behind, but nothing of it is fetched" },
+  TOPIC_MISMATCH: { status: 500, canRetry: false, title: "A topic is not the one that the state was made of" },
   INTERNAL: { status: 500, canRetry: false, title: "An internal error; the log of the server has the details" },
   // Directories and files
   DIRECTORY_IN_USE: { status: 409, canRetry: true, title: "The data directory is in use by another process" },

@@ -26,6 +26,8 @@ export interface PipelineParts {
   /** Clock of freshness. */
   readonly now?: () => EpochMs;
   readonly decode?: Decode;
+  /** What the log is called in the origin of a dead letter: `journal`, the name of a topic. */
+  readonly source?: string;
 }
 
 export interface PipelineOptions {
@@ -55,7 +57,7 @@ export function pipeline(parts: PipelineParts, options: PipelineOptions = {}): O
     hurry: () => state.migrating,
     ...(options.signal !== undefined && { signal: options.signal }),
   }).pipe(
-    decodeRecords(parts.decode ?? decodeRecord),
+    decodeRecords(parts.decode ?? (({ bytes }) => decodeRecord(bytes)), parts.source ?? "journal"),
     divertDeadLetters(parts.keepLetters),
     foldState(state),
     checkpoint(state),

@@ -28,6 +28,10 @@ export interface SourceRecord {
   readonly acceptedAt: EpochMs;
   /** The log's bytes here fail their check (`bytes` is null): a dead letter. `through` = the last offset lost with them, >= `offset`. */
   readonly damage?: { readonly message: string; readonly through: Offset };
+  /** The record's key on a topic; absent in a journal, null where the producer gave none. */
+  readonly key?: Uint8Array | null;
+  /** What a record of ours on a topic says it is (`erase`, `activate`); absent: an event. */
+  readonly kind?: string;
 }
 
 export interface SourceBatch {

@@ -1,11 +1,15 @@
 import { map, type OperatorFunction } from "rxjs";
+import { KindredError } from "../../schemas/errors.js";
 import type { LogRecord, PositionedRecord } from "../../schemas/log-record.js";
 import type { SourceBatch, SourceRecord } from "../../schemas/ports/event-log.js";
 import type { NewDeadLetter } from "../new-dead-letter.js";
 import type { DecodedBatch, PulledBatch } from "./batches.js";
 
-/** The record of a log's bytes. @throws Error saying what is wrong with them */
-export type Decode = (bytes: Uint8Array) => LogRecord;
+/** A record of a log that has bytes. */
+export type ReadableRecord = SourceRecord & { readonly bytes: Uint8Array };
+
+/** The record of a log's bytes. @throws Error saying what is wrong with them; a KindredError's code is the dead letter's */
+export type Decode = (record: ReadableRecord) => LogRecord;
 
 /** Bytes become records; what can't be read becomes a dead letter and the rest of the batch goes on. */
 export function decodeRecords(decode: Decode, source = "journal"): OperatorFunction<PulledBatch, DecodedBatch> {
@@ -23,9 +27,12 @@ function decodeBatch(batch: SourceBatch, decode: Decode, source: string): Omit<D
     else if (record.bytes === null) unreadable++;
     else {
       try {
-        records.push({ offset: record.offset, record: decode(record.bytes) });
+        records.push({ offset: record.offset, record: decode(record as ReadableRecord) });
       } catch (error) {
-        letters.push(letterOf(record, batch, source, error instanceof Error ? error.message : String(error)));
+        letters.push({
+          ...letterOf(record, batch, source, error instanceof Error ? error.message : String(error)),
+          ...(error instanceof KindredError && { code: error.code }),
+        });
       }
     }
   }

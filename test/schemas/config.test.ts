@@ -111,18 +111,38 @@ describe("buildConfig", () => {
   });
 
   it.each([
-    [{ source: { kind: "kafka" } }, /^source\.kind: "kafka" is not available in this version/],
     [{ index: { engine: "milvus" } }, /^index\.engine: "milvus" is not available in this version; allowed: embedded, exact/],
     [{ auth: { keys: [{ key: "0123456789abcdef", scopes: ["events"] }] } }, /^auth\.keys: keys are not available/],
     [{ redis: { url: "redis://127.0.0.1" } }, /^redis\.url: /],
-    [{ kafka: { brokers: "a:9092,b:9092" } }, /^kafka\.brokers: Kafka and its schema registry are not available in this version/],
-    [{ kafka: { format: "json" } }, /^kafka\.format: /],
-    [{ kafka: { topics: { deadLetters: "d" } } }, /^kafka\.topics\.deadLetters: /],
-    [{ registry: { url: "http://127.0.0.1:18081" } }, /^registry\.url: /],
     [{ privacy: { pseudonymKey: "s" } }, /^privacy\.pseudonymKey: /],
     [{ server: { host: "0.0.0.0" } }, /^server\.host: "0\.0\.0\.0" is not a loopback address/],
   ])("refuses %j, which this version does not do, instead of ignoring it", (values, message) => {
     expect(refusal(values)).toMatch(message);
+  });
+
+  const kafka = (values: object, more: object = {}): object => ({
+    source: { kind: "kafka" },
+    kafka: { brokers: "a:9092,b:9093", format: "json", ...values },
+    ...more,
+  });
+
+  it.each([
+    [kafka({ brokers: "" }), /^kafka\.brokers: "" names no brokers; allowed: host:port/],
+    [kafka({ brokers: "a:9092, b:9092" }), /^kafka\.brokers: /],
+    [kafka({ format: "registry" }), /^registry\.url: "" is no address, and kafka\.format is registry/],
+    [kafka({ topics: { events: "a b" } }), /^kafka\.topics\.events: "a b" is no name of a topic/],
+    [kafka({ topics: { items: "x", events: "x" } }), /^kafka\.topics: two of them have the same name/],
+    [kafka({ sasl: { mechanism: "plain", username: "u" } }), /^kafka\.sasl\.mechanism: a name and a password are needed/],
+    [kafka({ ssl: { certFile: "c.pem" } }), /^kafka\.ssl\.certFile: certificate and key come together/],
+    [kafka({ standby: "yes" }), /^kafka\.standby: "yes" is not true or false/],
+  ])("refuses %j, which a Kafka source cannot be made of", (values, message) => {
+    expect(refusal(values)).toMatch(message);
+  });
+
+  it("takes a Kafka source that names its brokers and registry, and ignores the section where the source is the journal", () => {
+    const registry = { url: "http://127.0.0.1:8081" };
+    expect(from(kafka({ format: "registry" }, { registry })).kafka.brokers).toBe("a:9092,b:9093");
+    expect(from({ kafka: { brokers: "not read" } }).source.kind).toBe("journal");
   });
 
   it.each(["127.0.0.1", "127.8.9.10", "::1", "[::1]", "localhost"])("lets a server without keys listen on %s", (host) => {
