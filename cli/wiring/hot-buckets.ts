@@ -1,5 +1,5 @@
 import type { FingerprintBandCounts } from "../../schemas/ports/admin.js";
-import type { UpdaterLog } from "./updater-log.js";
+import type { Log } from "../../schemas/ports/log.js";
 
 /**
  * Tells the log when fingerprint buckets are over their cap: at the first, and again whenever they have become twice as many.
@@ -10,7 +10,7 @@ export class HotBuckets {
 
   constructor(
     private readonly bucketCap: number,
-    private readonly log: Pick<UpdaterLog, "warn">,
+    private readonly log: Pick<Log, "warn">,
   ) {}
 
   look({ bucketsOverCap, largestBucket }: FingerprintBandCounts): void {

@@ -1,7 +1,7 @@
 import type { Config } from "../../schemas/config.js";
 import type { Offset } from "../../schemas/ids.js";
+import type { Log } from "../../schemas/ports/log.js";
 import type { SearchIndex } from "./search-index.js";
-import type { UpdaterLog } from "./updater-log.js";
 import type { UpdaterStores } from "./updater-stores.js";
 
 const DAY_MS = 86_400_000;
@@ -26,7 +26,7 @@ export class Maintenance {
     private readonly config: Config,
     private readonly stores: UpdaterStores,
     private readonly index: SearchIndex | undefined,
-    private readonly log: UpdaterLog,
+    private readonly log: Log,
   ) {}
 
   start(): void {

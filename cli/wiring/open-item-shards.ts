@@ -8,7 +8,7 @@ import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { ItemId } from "../../schemas/ids.js";
 import type { IndexShardRows } from "../../schemas/ports/admin.js";
-import type { UpdaterLog } from "./updater-log.js";
+import type { Log } from "../../schemas/ports/log.js";
 import { buildsGraphs } from "./vector-engines.js";
 
 export interface ItemShardsOptions {
@@ -16,7 +16,7 @@ export interface ItemShardsOptions {
   readonly ref: GenerationRef;
   /** Of `ref`. Where they come with output vectors, items are searched by them. */
   readonly itemVectors: ItemVectors;
-  readonly log: UpdaterLog;
+  readonly log: Log;
   readonly onSwap?: (swap: Swap) => void;
 }
 

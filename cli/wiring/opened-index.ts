@@ -1,9 +1,9 @@
 import { NativeReadModel } from "../../index/read-model/native-read-model.js";
 import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
 import type { Config } from "../../schemas/config.js";
+import type { Log } from "../../schemas/ports/log.js";
 import type { ItemEngines, ReadModelReader } from "../../schemas/ports/read-model.js";
 import type { SearchIndex } from "./search-index.js";
-import type { UpdaterLog } from "./updater-log.js";
 import { type AttachedEngine, attachEngine } from "./vector-engines.js";
 import type { EngineHandle, ItemHandles, UpdaterNews } from "./worker-ports.js";
 
@@ -33,7 +33,7 @@ const handleOf = ({ handle, generation, dims, metric }: EmbeddedEngine): EngineH
  * and one or two more of them would be placed and verified there between requests. The updater builds none then, so items are scanned.
  * @throws KindredError INVALID_ARGUMENT where the index is not open in this process, ENGINE_MISSING; nothing stays attached then
  */
-export async function attachIndex(handles: Handles, config: Config, log: UpdaterLog): Promise<OpenedIndex> {
+export async function attachIndex(handles: Handles, config: Config, log: Log): Promise<OpenedIndex> {
   const attached: { close(): void | Promise<void> }[] = [];
   const keep = <T extends { close(): void | Promise<void> }>(one: T): T => {
     attached.push(one);

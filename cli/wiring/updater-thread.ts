@@ -2,10 +2,10 @@ import { Worker } from "node:worker_threads";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { IndexShardRows, UpdaterMetrics } from "../../schemas/ports/admin.js";
+import type { Log } from "../../schemas/ports/log.js";
 import { AppliedWaiters } from "./applied-waiters.js";
 import { attachIndex, type OpenedIndex } from "./opened-index.js";
 import { fromSentError, RemoteCalls } from "./port-calls.js";
-import type { UpdaterLog } from "./updater-log.js";
 import { remoteUpdater, type UpdaterCalls, type UpdaterNews, type UpdaterPorts } from "./worker-ports.js";
 
 interface Deferred<T> {
@@ -49,7 +49,7 @@ export class UpdaterThread {
 
   constructor(
     private readonly config: Config,
-    private readonly log: UpdaterLog,
+    private readonly log: Log,
     events: UpdaterThreadEvents,
   ) {
     this.worker = new Worker(new URL("./updater-worker.js", import.meta.url), {

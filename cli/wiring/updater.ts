@@ -6,6 +6,7 @@ import type { EpochMs, Offset } from "../../schemas/ids.js";
 import type { DeadLetters, StateOwner, UpdaterMetrics } from "../../schemas/ports/admin.js";
 import type { EventIntake } from "../../schemas/ports/event-log.js";
 import type { FileIntake } from "../../schemas/ports/file-intake.js";
+import type { Log } from "../../schemas/ports/log.js";
 import type { Position } from "../../schemas/position.js";
 import { beginWhereKept } from "../../streams/begin-where-kept.js";
 import { JournalDeadLetters } from "../../streams/journal/journal-dead-letters.js";
@@ -20,13 +21,12 @@ import { eventRulesOf, foldSettingsOf, generationsOf, itemVectorsOf } from "./fo
 import { Maintenance } from "./maintenance.js";
 import { SearchIndex } from "./search-index.js";
 import { UpdaterCounters } from "./updater-counters.js";
-import type { UpdaterLog } from "./updater-log.js";
 import { closeStores, openStores, shadowDirectory, type UpdaterStores } from "./updater-stores.js";
 import type { UpdaterPorts } from "./worker-ports.js";
 
 export interface UpdaterOptions {
   readonly config: Config;
-  readonly log: UpdaterLog;
+  readonly log: Log;
   /** Whether what recall reads is built too. Default true. */
   readonly index?: boolean;
   /** Whether this configuration takes effect: a command that only looks must not activate a catalogue. Default true. */

@@ -2,8 +2,8 @@ import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
 import { FaissNodeEngine } from "../../index/vector-engine/faiss-node-engine.js";
 import { loadFaissNode } from "../../index/vector-engine/faiss-node-package.js";
 import type { Config } from "../../schemas/config.js";
+import type { Log } from "../../schemas/ports/log.js";
 import type { VectorEngine } from "../../schemas/ports/read-model.js";
-import type { UpdaterLog } from "./updater-log.js";
 
 /** Whether the updater builds graphs over the vectors: the exact engine has none, faiss-node its own where searches run. */
 export const buildsGraphs = ({ index }: Config): boolean => index.engine === "embedded";
@@ -27,7 +27,7 @@ export interface AttachedEngine {
  * The configured engine in the thread that answers, over the vectors of an EmbeddedEngine of another thread.
  * @param handle of that engine
  */
-export async function attachEngine(handle: number, { index }: Config, log: UpdaterLog): Promise<AttachedEngine> {
+export async function attachEngine(handle: number, { index }: Config, log: Log): Promise<AttachedEngine> {
   if (index.engine !== "faiss-node") return { engine: EmbeddedEngine.attach(handle), moved: () => undefined };
   const faiss = await loadFaissNode();
   const vectors = EmbeddedEngine.attach(handle);

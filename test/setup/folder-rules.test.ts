@@ -86,6 +86,12 @@ const CASES: readonly Case[] = [
   packageCase("native/addon.ts", "node:module", true),
   ...FOLDERS.map((folder) => packageCase(`${folder}/rx.ts`, "rxjs", folder === "streams")),
   ...FOLDERS.map((folder) => packageCase(`${folder}/http.ts`, "fastify", folder === "api")),
+  ...FOLDERS.map((folder) => packageCase(`${folder}/kafka.ts`, "kafkajs", false)),
+  packageCase("streams/kafka/a.ts", "kafkajs", true),
+  packageCase("streams/registry/a.ts", "kafkajs", false),
+  ...FOLDERS.map((folder) => packageCase(`${folder}/registry.ts`, "@confluentinc/schemaregistry", false)),
+  packageCase("streams/registry/b.ts", "@confluentinc/schemaregistry", true),
+  packageCase("streams/kafka/b.ts", "@confluentinc/schemaregistry", false),
   ...FOLDERS.map((folder) => ({
     file: `${folder}/env.ts`,
     source: "console.log(process.env.HOME);\n",

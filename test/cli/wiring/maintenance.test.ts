@@ -34,7 +34,7 @@ describe("Maintenance", () => {
     now = 0;
   });
   const config = (retentionDays: number) => buildConfig([{ values: { journal: { retentionDays } }, where: () => "test" }]);
-  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  const log = { debug: () => undefined, info: () => {}, warn: () => {}, error: () => {} };
   const drive = (stores: { journal: MemoryStore; state: MemoryStore }, migrateRows = 256): Promise<PipelineDriver> =>
     PipelineDriver.open({
       cipher: new NodeCipher(),

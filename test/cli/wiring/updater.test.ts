@@ -38,7 +38,7 @@ describe("Updater", () => {
     buildConfig([{ values: { dataDir, generation0: { dims: 32 }, ...values }, where: () => "test" }]);
   const note = (_: object, message: string): number => lines.push(message);
   const start = async (values: object = {}, options: Partial<UpdaterOptions> = {}): Promise<Updater> => {
-    const updater = await Updater.open({ config: config(values), log: { info: note, warn: note, error: note }, ...options });
+    const updater = await Updater.open({ config: config(values), log: { debug: note, info: note, warn: note, error: note }, ...options });
     open.push(updater);
     await updater.start();
     return updater;
@@ -107,6 +107,7 @@ describe("Updater", () => {
     const options = { itemVectors: () => model };
     const found = async (updater: Updater): Promise<readonly string[]> => {
       const opened = await attachIndex(handlesOf(updater.index ?? expect.fail("no index")), config(), {
+        debug: note,
         info: note,
         warn: note,
         error: note,
@@ -246,7 +247,7 @@ describe("Updater", () => {
 
   it("refuses a directory that is open already", async () => {
     await start();
-    await expect(Updater.open({ config: config(), log: { info: note, warn: note, error: note } })).rejects.toMatchObject({
+    await expect(Updater.open({ config: config(), log: { debug: note, info: note, warn: note, error: note } })).rejects.toMatchObject({
       code: "DIRECTORY_IN_USE",
     });
   });
@@ -366,7 +367,7 @@ describe("Updater", () => {
     const first = await start();
     await first.intake.append(past);
     await stop(first);
-    const updater = await Updater.open({ config: config(), log: { info: note, warn: note, error: note } });
+    const updater = await Updater.open({ config: config(), log: { debug: note, info: note, warn: note, error: note } });
     open.push(updater);
     const starting = updater.start();
     updater.interrupt();

@@ -1,5 +1,6 @@
-/** Where the updater tells what it does; pino's logger is one. */
-export interface UpdaterLog {
+/** Where a part tells what it does; pino's logger is one. */
+export interface Log {
+  debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;

@@ -1,0 +1,196 @@
+import { randomUUID } from "node:crypto";
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
+import { KindredError } from "../../schemas/errors.js";
+import type { Log } from "../../schemas/ports/log.js";
+import type { KafkaSettings } from "./client.js";
+import { asKindredError } from "./kafka-errors.js";
+import { withAdmin } from "./topics.js";
+
+/** Longer waits of the broker for something to tell would only make ending slow. */
+export const MAX_WAIT_MS = 100;
+
+/** What is done with records of one partition of a topic, in their order. */
+export interface Follower {
+  /**
+   * Records that follow each other, and where reading goes on: also behind records that are gone or are never shown (`records` may
+   * be empty). The next come when it has resolved.
+   */
+  take(records: readonly KafkaMessage[], next: number): Promise<void> | void;
+}
+
+interface Followed {
+  readonly follower: Follower;
+  next: number;
+  readonly waiters: Set<{ readonly target: number; readonly done: () => void }>;
+}
+
+const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
+
+/**
+ * Reads partitions of topics from places that the caller names, by itself: no other process shares them, and nothing is committed.
+ * kafkajs reads by groups only, so this is a group of one member with a name that nobody else has; it goes when this is closed.
+ * Only what was committed by transactions is shown.
+ */
+export class TopicFollower {
+  private readonly followed = new Map<string, Followed>();
+  private readonly consumer: Consumer;
+  private readonly groupId: string;
+  private running = false;
+  private joined: Promise<void> = Promise.resolve();
+  private readonly failing = new AbortController();
+
+  constructor(
+    private readonly kafka: Kafka,
+    private readonly topics: readonly string[],
+    settings: KafkaSettings,
+    private readonly log: Log,
+  ) {
+    this.groupId = `${settings.groupId}-reader-${randomUUID()}`;
+    this.consumer = kafka.consumer({
+      groupId: this.groupId,
+      sessionTimeout: settings.sessionTimeoutMs,
+      heartbeatInterval: Math.min(3_000, settings.sessionTimeoutMs / 3),
+      maxBytesPerPartition: settings.maxBytesPerPartition,
+      maxWaitTimeInMs: MAX_WAIT_MS,
+      retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 20, restartOnFailure: async () => true },
+    });
+  }
+
+  /** Joins its group; whatever is followed before or after is read from then on. @throws KindredError BROKER_FAILED */
+  async start(): Promise<void> {
+    const { events } = this.consumer;
+    const joined = new Promise<void>((resolve, reject) => {
+      this.consumer.on(events.GROUP_JOIN, ({ payload }) => {
+        this.onJoin(payload.memberAssignment);
+        resolve();
+      });
+      this.failing.signal.addEventListener("abort", () => reject(this.failing.signal.reason));
+    });
+    this.joined = joined;
+    joined.catch(() => undefined);
+    this.consumer.on(events.CRASH, ({ payload }) => {
+      if (!payload.restart) this.failing.abort(asKindredError(payload.error, "reading topics has ended"));
+    });
+    // Where all of a fetch is transaction markers or was aborted, kafkajs shows nothing but this.
+    this.consumer.on(events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset, batchSize } }) => {
+      if (batchSize === 0) this.reach(this.followed.get(keyOf(topic, partition)), Number(lastOffset) + 1);
+    });
+    try {
+      await this.consumer.connect();
+      await this.consumer.subscribe({ topics: [...this.topics], fromBeginning: true });
+      await this.consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: 64,
+        eachBatch: (payload) => this.onBatch(payload),
+      });
+      await joined;
+    } catch (error) {
+      throw asKindredError(error, "topics could not be read");
+    }
+  }
+
+  /** Aborts when reading has ended for good. */
+  get failed(): AbortSignal {
+    return this.failing.signal;
+  }
+
+  /** Hands the records of a partition from `from` on (0: all that are kept) to `follower`; ends an earlier following of it. */
+  follow(topic: string, partition: number, from: number, follower: Follower): void {
+    this.followed.set(keyOf(topic, partition), { follower, next: from, waiters: new Set() });
+    if (this.running) this.place(topic, partition, from);
+  }
+
+  unfollow(topic: string, partition: number): void {
+    this.followed.delete(keyOf(topic, partition));
+    if (this.running) this.consumer.pause([{ topic, partitions: [partition] }]);
+  }
+
+  /** Where reading goes on; undefined where the partition is not followed. */
+  next(topic: string, partition: number): number | undefined {
+    return this.followed.get(keyOf(topic, partition))?.next;
+  }
+
+  /** Resolves when everything before `target` was taken. @throws KindredError NOT_READY (aborted, or followed no more), BROKER_FAILED */
+  async reached(topic: string, partition: number, target: number, signal?: AbortSignal): Promise<void> {
+    const followed = this.followed.get(keyOf(topic, partition));
+    if (!followed) throw new KindredError("NOT_READY", `${keyOf(topic, partition)} is not followed`);
+    if (followed.next >= target) return;
+    const ends = signal ? AbortSignal.any([signal, this.failed]) : this.failed;
+    await new Promise<void>((resolve, reject) => {
+      const stop = (): void => {
+        followed.waiters.delete(waiter);
+        reject(this.failed.aborted ? this.failed.reason : new KindredError("NOT_READY", "reading was ended"));
+      };
+      const waiter = {
+        target,
+        done: (): void => {
+          followed.waiters.delete(waiter);
+          ends.removeEventListener("abort", stop);
+          resolve();
+        },
+      };
+      followed.waiters.add(waiter);
+      ends.addEventListener("abort", stop);
+      if (ends.aborted) stop();
+    });
+  }
+
+  /** Resolves when everything that is in the partition by now was taken. */
+  async caughtUp(topic: string, partition: number, signal?: AbortSignal): Promise<void> {
+    const offsets = await withAdmin(this.kafka, (admin) => admin.fetchTopicOffsets(topic));
+    const end = offsets.find((one) => one.partition === partition);
+    if (!end) throw new KindredError("TOPIC_MISMATCH", `${topic} has no partition ${partition}`);
+    if (end.low !== end.high) await this.reached(topic, partition, Number(end.high), signal);
+  }
+
+  async close(): Promise<void> {
+    if (!this.failed.aborted) this.failing.abort(new KindredError("NOT_READY", "reading was ended"));
+    this.running = false;
+    await this.joined.catch(() => undefined);
+    await this.consumer.disconnect().catch((err: unknown) => this.log.warn({ err }, "a reader could not leave its group"));
+    await withAdmin(this.kafka, (admin) => admin.deleteGroups([this.groupId])).catch(() => undefined);
+  }
+
+  /** Each time that the group is joined, kafkajs would begin where it likes. */
+  private onJoin(assignment: Record<string, readonly number[]>): void {
+    for (const [topic, partitions] of Object.entries(assignment))
+      for (const partition of partitions) {
+        const followed = this.followed.get(keyOf(topic, partition));
+        if (followed) this.place(topic, partition, followed.next);
+        else this.consumer.pause([{ topic, partitions: [partition] }]);
+      }
+    this.running = true;
+  }
+
+  private place(topic: string, partition: number, next: number): void {
+    this.consumer.seek({ topic, partition, offset: String(next) });
+    this.consumer.resume([{ topic, partitions: [partition] }]);
+  }
+
+  private async onBatch({ batch, resolveOffset, heartbeat }: EachBatchPayload): Promise<void> {
+    const followed = this.followed.get(keyOf(batch.topic, batch.partition));
+    if (!followed) return;
+    const records = batch.messages.filter(({ offset }) => Number(offset) >= followed.next);
+    const next = Number(batch.lastOffset()) + 1;
+    const beating = setInterval(() => void heartbeat().catch(() => undefined), 1_000);
+    try {
+      if (next > followed.next) await followed.follower.take(records, next);
+    } catch (error) {
+      this.failing.abort(error);
+      throw error;
+    } finally {
+      clearInterval(beating);
+    }
+    if (this.followed.get(keyOf(batch.topic, batch.partition)) !== followed) return;
+    resolveOffset(batch.lastOffset());
+    this.reach(followed, next);
+    await heartbeat();
+  }
+
+  private reach(followed: Followed | undefined, next: number): void {
+    if (!followed || next <= followed.next) return;
+    followed.next = next;
+    for (const waiter of followed.waiters) if (next >= waiter.target) waiter.done();
+  }
+}

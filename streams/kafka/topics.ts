@@ -1,0 +1,88 @@
+import type { Admin, ITopicConfig, Kafka } from "kafkajs";
+import { KindredError } from "../../schemas/errors.js";
+import type { Offset, Partition } from "../../schemas/ids.js";
+import type { KafkaSettings } from "./client.js";
+import { asKindredError } from "./kafka-errors.js";
+
+/** Where a partition of a topic begins and ends; an end is the place of the next record. */
+export interface Watermarks {
+  readonly low: number;
+  readonly high: number;
+}
+
+const COMPACTED = [{ name: "cleanup.policy", value: "compact" }];
+/** Rows are rewritten all the time: the topic is cleaned when half of it is old. */
+const CHANGELOG = [...COMPACTED, { name: "min.cleanable.dirty.ratio", value: "0.5" }];
+
+/** kindred counts records from 1, Kafka from 0: a position of ours is what Kafka calls the next offset to read. */
+export const offsetOf = (kafkaOffset: string): Offset => (Number(kafkaOffset) + 1) as Offset;
+
+/**
+ * Makes the topics that are not there. Those that are stay as they are.
+ * @returns how many partitions events have
+ * @throws KindredError TOPIC_MISMATCH (changelog and events have not the same partitions), BROKER_FAILED
+ */
+export async function ensureTopics(kafka: Kafka, settings: KafkaSettings): Promise<number> {
+  return withAdmin(kafka, async (admin) => {
+    const { topics, partitions, replicationFactor } = settings;
+    const known = new Set(await admin.listTopics());
+    const events = known.has(topics.events) ? await partitionsOf(admin, topics.events) : partitions;
+    const one = (topic: string, count: number, configEntries: ITopicConfig["configEntries"] = COMPACTED): ITopicConfig => ({
+      topic,
+      numPartitions: count,
+      replicationFactor,
+      configEntries,
+    });
+    const wanted = [
+      one(topics.events, events, []),
+      one(topics.changelog, events, CHANGELOG),
+      one(topics.items, 1),
+      one(topics.deadLetters, 1),
+      one(topics.catalogues, 1),
+      one(topics.generations, 1),
+      one(topics.files, 1),
+    ];
+    const missing = wanted.filter(({ topic }) => !known.has(topic));
+    // Another process may be making them right now: kafkajs says false then, and throws where one of several is there.
+    if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: true }).catch(ignoreExisting);
+    const changelog = await partitionsOf(admin, topics.changelog);
+    if (changelog !== events) throw partitionsDiffer(topics, events, changelog);
+    return events;
+  });
+}
+
+export const partitionsDiffer = (topics: KafkaSettings["topics"], events: number, changelog: number): KindredError =>
+  new KindredError(
+    "TOPIC_MISMATCH",
+    `${topics.events} has ${events} partitions and ${topics.changelog} ${changelog}: new events of a user may be in another partition than ` +
+      "the row, so nothing is folded; make a new events topic, replay into it, and name a new changelog and group",
+  );
+
+/** Runs `work` with an admin client. @throws KindredError BROKER_FAILED */
+export async function withAdmin<T>(kafka: Kafka, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    return await work(admin);
+  } catch (error) {
+    throw asKindredError(error, "the brokers could not be asked");
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}
+
+export async function partitionsOf(admin: Admin, topic: string): Promise<number> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  return topics[0]?.partitions.length ?? 0;
+}
+
+/** Of each partition of a topic. */
+export async function watermarksOf(admin: Admin, topic: string): Promise<Map<Partition, Watermarks>> {
+  const offsets = await admin.fetchTopicOffsets(topic);
+  return new Map(offsets.map(({ partition, low, high }) => [partition as Partition, { low: Number(low), high: Number(high) }]));
+}
+
+function ignoreExisting(error: unknown): void {
+  const nested = (error as { errors?: readonly { type?: string }[] }).errors ?? [];
+  if (nested.length === 0 || nested.some(({ type }) => type !== "TOPIC_ALREADY_EXISTS")) throw error;
+}
