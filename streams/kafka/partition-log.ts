@@ -37,6 +37,7 @@ export class PartitionLog implements LogReader {
   private handedOutAt = Number.NEGATIVE_INFINITY;
   private fetchedTo: number;
   private closed = false;
+  private finished = false;
 
   constructor(private readonly options: PartitionLogOptions) {
     this.fetchedTo = options.from;
@@ -64,6 +65,12 @@ export class PartitionLog implements LogReader {
     this.pushed.wake();
   }
 
+  /** Nothing more is pushed: reading ends behind what is there. */
+  finish(): void {
+    this.finished = true;
+    this.pushed.wake();
+  }
+
   /** Nothing is handed out any more. */
   close(): void {
     this.closed = true;
@@ -77,6 +84,7 @@ export class PartitionLog implements LogReader {
     const deadline = waitMs === undefined ? undefined : performance.now() + waitMs;
     const left = (): number | undefined => (deadline === undefined ? undefined : deadline - performance.now());
     while (this.chunks.length === 0 && !this.closed && !signal.aborted) {
+      if (this.finished) return null;
       const patience = left();
       if (patience !== undefined && patience <= 0) return { partition: this.options.partition, records: [], endOffset: after };
       await this.pushed.wait(patience, signal);
@@ -89,7 +97,7 @@ export class PartitionLog implements LogReader {
   /** Waits until the next batch is due, or full. */
   private async linger(maxRecords: number, signal: AbortSignal): Promise<void> {
     const due = this.handedOutAt + this.options.lingerMs;
-    while (this.held < maxRecords && !this.closed && !signal.aborted) {
+    while (this.held < maxRecords && !this.finished && !this.closed && !signal.aborted) {
       const left = due - performance.now();
       if (left <= 0) return;
       await this.pushed.wait(left, signal);

@@ -1,4 +1,4 @@
-import { type Kafka, Partitioners, type Producer, type ProducerRecord } from "kafkajs";
+import { type Kafka, type KafkaMessage, Partitioners, type Producer, type ProducerRecord } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { Partition } from "../../schemas/ids.js";
 import type { ChangelogRecord, ChangelogWriter } from "../../schemas/ports/changelog.js";
@@ -109,3 +109,9 @@ export class KafkaChangelog implements ChangelogWriter {
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+const NO_KEY = Buffer.alloc(0);
+
+/** Records as they were read from the topic. */
+export const changelogRecords = (messages: readonly KafkaMessage[]): ChangelogRecord[] =>
+  messages.map(({ key, value }) => ({ key: key ?? NO_KEY, value }));
