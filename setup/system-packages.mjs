@@ -104,6 +104,7 @@ export async function setUpSystemPackages(say, forTests = false) {
     await withApt(names, say);
   }
   const still = missingPackages(forTests);
-  if (still.length > 0) throw new SetUpError(`installed, but still not found: ${still.map((need) => aptName(need) ?? need.brew).join(" ")}`);
+  if (still.length > 0)
+    throw new SetUpError(`installed, but still not found: ${still.map((need) => aptName(need) ?? need.brew).join(" ")}`);
   return true;
 }

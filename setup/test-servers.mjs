@@ -20,7 +20,11 @@ const REGISTRY_JAR = "apicurio-registry-app-2.6.13.Final-runner.jar";
 const PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1";
 
 const cache = (env) => join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "kindred");
-const keyOf = (artifacts) => createHash("sha256").update([PLUGIN, ...artifacts].join("\n")).digest("hex").slice(0, 16);
+const keyOf = (artifacts) =>
+  createHash("sha256")
+    .update([PLUGIN, ...artifacts].join("\n"))
+    .digest("hex")
+    .slice(0, 16);
 
 /** Checks every download against its checksum, and says nothing but errors. */
 async function maven(what, args, cwd) {
