@@ -18,7 +18,12 @@ export function addServeOptions(command: Command): Command {
   return addCommonOptions(command)
     .option("--host <address>", "address to listen on (default: 127.0.0.1)")
     .option("--port <port>", "port to listen on, 0 takes a free one (default: 7878)")
-    .option("--role <role>", "all, updater (folds what its group gives it) or recall (answers); a journal has all only", choiceFlag("all", "updater", "recall"), "all");
+    .option(
+      "--role <role>",
+      "all, updater (folds what its group gives it) or recall (answers); a journal has all only",
+      choiceFlag("all", "updater", "recall"),
+      "all",
+    );
 }
 
 export function serveConfiguration(options: ServeOptions, terminal: Terminal): Config {
@@ -29,8 +34,8 @@ export function serveConfiguration(options: ServeOptions, terminal: Terminal): C
 }
 
 export function addServe(program: Command, terminal: Terminal): void {
-  addServeOptions(program.command("serve").description("updater and recall API, in one process or by role")).action((options: ServeOptions) =>
-    serve(options, terminal),
+  addServeOptions(program.command("serve").description("updater and recall API, in one process or by role")).action(
+    (options: ServeOptions) => serve(options, terminal),
   );
 }
 

@@ -6,7 +6,7 @@ import type { Log } from "../../schemas/ports/log.js";
 import { AppliedWaiters } from "./applied-waiters.js";
 import { attachIndex, type OpenedIndex } from "./opened-index.js";
 import { fromSentError, RemoteCalls } from "./port-calls.js";
-import { type IndexHandles, remoteNode, type NodeCalls, type NodeNews, type NodePorts, type NodeWork } from "./worker-ports.js";
+import { type IndexHandles, type NodeCalls, type NodeNews, type NodePorts, type NodeWork, remoteNode } from "./worker-ports.js";
 
 interface Deferred<T> {
   readonly promise: Promise<T>;

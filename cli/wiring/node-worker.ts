@@ -9,7 +9,7 @@ import { toSentError } from "./port-calls.js";
 import type { NodeOptions, ServingNode } from "./serving-node.js";
 import { Updater } from "./updater.js";
 import { wantsMoves } from "./vector-engines.js";
-import { type NodeWork, type NodeNews, offerNode } from "./worker-ports.js";
+import { type NodeNews, type NodeWork, offerNode } from "./worker-ports.js";
 
 const METRICS_EVERY_MS = 1_000;
 

@@ -1,4 +1,4 @@
-import type { StartedBroker } from "./kafka-broker.js";
+import type { TestBroker } from "./kafka-broker.js";
 import { KindredServer, kindredJson, temporaryDirectory } from "./kindred-process.js";
 
 /** What a recall node or an updater says of its rows. */
@@ -27,7 +27,7 @@ export class KindredCluster {
   private readonly servers: KindredServer[] = [];
 
   constructor(
-    readonly broker: Pick<StartedBroker, "brokers">,
+    readonly broker: Pick<TestBroker, "brokers">,
     readonly name: string,
     private readonly more: Record<string, string> = {},
   ) {}
@@ -43,7 +43,11 @@ export class KindredCluster {
   }
 
   /** Starts a node; give a directory to start one that was there before. */
-  async start(role: "updater" | "recall" | "all", directory?: string, env: Record<string, string> = {}): Promise<KindredServer & { directory: string }> {
+  async start(
+    role: "updater" | "recall" | "all",
+    directory?: string,
+    env: Record<string, string> = {},
+  ): Promise<KindredServer & { directory: string }> {
     const path = directory ?? (await this.directory(role));
     const server = await KindredServer.start(path, { args: ["--role", role], env: { ...this.env, ...env }, timeoutMs: 120_000 });
     this.servers.push(server);

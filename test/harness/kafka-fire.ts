@@ -1,8 +1,8 @@
 import { Kafka, logLevel, Partitioners, type Producer } from "kafkajs";
-import { covers, formatPosition, parsePosition } from "../../schemas/position.js";
-import type { Offset, Partition } from "../../schemas/ids.js";
 import { seededRandom } from "../../bench/harness/seeded-random.js";
-import type { StartedBroker } from "./kafka-broker.js";
+import type { Offset, Partition } from "../../schemas/ids.js";
+import { covers, formatPosition, parsePosition } from "../../schemas/position.js";
+import type { TestBroker } from "./kafka-broker.js";
 import { getJson, type KindredCluster, type RowsAnswer } from "./kafka-cluster.js";
 import { type KindredServer, sleep } from "./kindred-process.js";
 
@@ -88,10 +88,14 @@ class KnownSums {
 }
 
 /** Members of a group come, go, freeze and are killed, and the broker too, while events are produced; then everything is counted. */
-export async function fire(cluster: KindredCluster, broker: StartedBroker, options: FireOptions): Promise<FireReport> {
+export async function fire(cluster: KindredCluster, broker: TestBroker, options: FireOptions): Promise<FireReport> {
   const { say = () => undefined } = options;
   const random = seededRandom(options.seed + 1);
-  const kafka = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING, retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 100 } });
+  const kafka = new Kafka({
+    brokers: [broker.brokers],
+    logLevel: logLevel.NOTHING,
+    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 100 },
+  });
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, createPartitioner: Partitioners.DefaultPartitioner });
   const topic = `${cluster.name}.events`;
   const members: Member[] = [await cluster.start("updater")];
@@ -127,7 +131,7 @@ export async function fire(cluster: KindredCluster, broker: StartedBroker, optio
 
 interface Scene {
   readonly cluster: KindredCluster;
-  readonly broker: StartedBroker;
+  readonly broker: TestBroker;
   readonly members: Member[];
   /** Directories of members that are gone: one that joins may have been there before. */
   readonly away: string[];

@@ -161,7 +161,9 @@ export class KafkaUpdater implements ServingNode {
   /** Nobody catches up from the change records of an owner: whoever reads rows reads the changelog. */
   private trim(): void {
     for (const state of this.states())
-      state.snapshot(state.appliedOffset as Offset).catch((err: unknown) => this.options.log.warn({ err }, "the state could not be trimmed"));
+      state
+        .snapshot(state.appliedOffset as Offset)
+        .catch((err: unknown) => this.options.log.warn({ err }, "the state could not be trimmed"));
   }
 
   private fail(error: unknown): void {

@@ -10,9 +10,9 @@ import type { Log } from "../../../schemas/ports/log.js";
 import { PartitionReplica } from "../../../state/partition-replica.js";
 import { PartitionState } from "../../../state/partition-state.js";
 import { openRocksStore } from "../../../state/rocks-store.js";
-import { changelogRecords, KafkaChangelog } from "../../../streams/kafka/kafka-changelog.js";
 import type { KafkaClient } from "../../../streams/kafka/client.js";
 import { DecodableReader, decodeKafka } from "../../../streams/kafka/decode-kafka.js";
+import { changelogRecords, KafkaChangelog } from "../../../streams/kafka/kafka-changelog.js";
 import type { PartitionSource } from "../../../streams/kafka/partition-source.js";
 import type { TopicFollower } from "../../../streams/kafka/topic-follower.js";
 import type { NewDeadLetter } from "../../../streams/new-dead-letter.js";
@@ -198,7 +198,10 @@ export class OwnedPartition {
         where,
       );
     if (marks.low <= appliedOffset) return appliedOffset;
-    log.error({ partition: this.partition, from: appliedOffset, to: marks.low }, "the topic's retention has cut events before they were folded");
+    log.error(
+      { partition: this.partition, from: appliedOffset, to: marks.low },
+      "the topic's retention has cut events before they were folded",
+    );
     return marks.low as Offset;
   }
 }

@@ -21,7 +21,8 @@ export function ownerOf(here: () => readonly PartitionRows[], partitions: () => 
     async profile(user) {
       const partition = partitionOf(user, partitions());
       const rows = here().find((one) => one.partition === partition);
-      if (!rows) throw new KindredError("WRONG_ROLE", `the user's partition ${partition} is folded by another updater; ask that or a recall node`);
+      if (!rows)
+        throw new KindredError("WRONG_ROLE", `the user's partition ${partition} is folded by another updater; ask that or a recall node`);
       return rows.profile(user);
     },
     summary: async () => sumOf(here().map((rows) => rows.summary())),

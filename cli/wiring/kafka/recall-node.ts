@@ -10,12 +10,12 @@ import { PartitionReplica } from "../../../state/partition-replica.js";
 import { openRocksStore } from "../../../state/rocks-store.js";
 import { changelogRecords } from "../../../streams/kafka/kafka-changelog.js";
 import { generationsOf, itemVectorsOf } from "../fold-configuration.js";
-import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { SearchIndex } from "../search-index.js";
+import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { UpdaterCounters } from "../updater-counters.js";
 import { KafkaTopics } from "./kafka-topics.js";
-import { ownerOf } from "./partition-owner.js";
 import { ROCKS } from "./owned-partition.js";
+import { ownerOf } from "./partition-owner.js";
 
 interface Followed {
   readonly store: KeyValueStore;

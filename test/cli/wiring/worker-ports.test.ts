@@ -1,7 +1,7 @@
 import { MessageChannel } from "node:worker_threads";
 import { afterEach, describe, expect, it } from "vitest";
 import { RemoteCalls } from "../../../cli/wiring/port-calls.js";
-import { offerNode, remoteNode, type NodeCalls, type NodePorts } from "../../../cli/wiring/worker-ports.js";
+import { type NodeCalls, type NodePorts, offerNode, remoteNode } from "../../../cli/wiring/worker-ports.js";
 import type { BehaviourEvent } from "../../../schemas/event.js";
 import type { ItemId, Offset, Partition, UserId } from "../../../schemas/ids.js";
 import { NEVER_BEGUN } from "../../../schemas/ports/file-intake.js";
