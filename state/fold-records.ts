@@ -5,7 +5,6 @@ import { encodeChanges } from "./change-record.js";
 import { finish } from "./derived-fields.js";
 import { blankRow, eraseUser, foldEvent, migrateRow } from "./fold.js";
 import type { FoldContext } from "./fold-context.js";
-import type { ItemDeltas } from "./item-counts.js";
 import { bandKey, changeKey, itemKey, tombstoneKey } from "./keys.js";
 import { type HashSum, RowHasher } from "./state-hash.js";
 import { UserRow } from "./user-row.js";
@@ -47,7 +46,6 @@ export interface FoldResult {
   /** Users erased by this batch, also those who acted again after it. */
   readonly erasedUsers: ReadonlySet<UserId>;
   readonly writes: StoreWrite[];
-  readonly itemChanges: Int32Array;
   readonly folded: number;
   readonly duplicates: number;
   readonly erased: number;
@@ -57,10 +55,7 @@ export interface FoldResult {
 export class RecordFolder {
   readonly #hasher = new RowHasher();
 
-  constructor(
-    readonly tip: FoldTip,
-    readonly deltas: ItemDeltas,
-  ) {}
+  constructor(readonly tip: FoldTip) {}
 
   /** The writes lie in `arena`. */
   fold(batch: PreparedBatch, arena: WriteArena): FoldResult {
@@ -79,7 +74,7 @@ export class RecordFolder {
     for (const { offset, record } of batch.records) {
       if (record.kind === "event") {
         const user = this.#user(record.event.user, batch, touch);
-        const outcome = foldEvent(user, record.event, offset, this.#active(), this.deltas);
+        const outcome = foldEvent(user, record.event, offset, this.#active());
         counts[outcome] += 1;
         if (outcome !== "folded") continue;
         touch(user);
@@ -96,12 +91,10 @@ export class RecordFolder {
     }
     tip.offset = Math.max(tip.offset, batch.endOffset);
     for (const user of touched) if (user.exists) this.#finish(user);
-    const itemChanges = this.deltas.drain();
     return {
       touched,
       erasedUsers,
-      writes: this.#writes(touched, itemChanges, arena),
-      itemChanges,
+      writes: this.#writes(touched, arena),
       folded: counts.folded,
       duplicates: counts.duplicate,
       erased: counts.erased,
@@ -131,7 +124,7 @@ export class RecordFolder {
   #bringUp(user: UserRow): boolean {
     const { contexts } = this.tip;
     if (user.row.activation === (contexts[contexts.length - 1] as FoldContext).activation) return false;
-    for (const context of contexts) if (context.activation > user.row.activation) migrateRow(user, context, this.deltas);
+    for (const context of contexts) if (context.activation > user.row.activation) migrateRow(user, context);
     return true;
   }
 
@@ -143,7 +136,7 @@ export class RecordFolder {
     }
     if (!user.tombstone) this.tip.tombstones += 1;
     user.tombstone = true;
-    eraseUser(user, at, this.#active(), this.deltas);
+    eraseUser(user, at, this.#active());
   }
 
   #activate(context: FoldContext, batch: PreparedBatch, touch: (user: UserRow) => void): void {
@@ -178,7 +171,7 @@ export class RecordFolder {
     user.summed = true;
   }
 
-  #writes(rows: readonly UserRow[], itemChanges: Int32Array, arena: WriteArena): StoreWrite[] {
+  #writes(rows: readonly UserRow[], arena: WriteArena): StoreWrite[] {
     const writes: StoreWrite[] = [];
     for (const user of rows) {
       const key = user.key;
@@ -200,7 +193,7 @@ export class RecordFolder {
       writes.push({
         type: "put",
         key: changeKey(tip.offset, tip.commit),
-        value: encodeChanges({ users: rows.map((row) => row.user), items: itemChanges }),
+        value: encodeChanges(rows.map((row) => row.user)),
       });
     return writes;
   }

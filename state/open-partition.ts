@@ -3,12 +3,11 @@ import { KindredError } from "../schemas/errors.js";
 import type { ItemId, Partition } from "../schemas/ids.js";
 import type { CatalogueStore } from "../schemas/ports/event-log.js";
 import type { KeyValueStore } from "../schemas/ports/key-value-store.js";
-import { decodeChanges } from "./change-record.js";
 import { FoldContext, type MakeContext } from "./fold-context.js";
-import { ItemCounts } from "./item-counts.js";
 import { ItemTable } from "./item-table.js";
-import { CHANGES, COUNTS, commitOfChangeKey, ITEMS, META_KEY, UNSWEPT_KEY } from "./keys.js";
+import { ITEMS, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { decodeMeta, EMPTY_META, type PartitionMeta } from "./partition-meta.js";
+import { readChangesFrom } from "./partition-upkeep.js";
 
 export interface PartitionStateOptions {
   /** A store of this partition's own. It stays the caller's to close, after the last commit. */
@@ -28,14 +27,13 @@ export interface PartitionStateOptions {
 export interface OpenedPartition {
   readonly meta: PartitionMeta;
   readonly contexts: FoldContext[];
-  readonly counts: ItemCounts;
   readonly changesFrom: number;
   /** Erased users may still lie in the files. */
   readonly unswept: boolean;
   readonly makeContext: MakeContext;
 }
 
-/** Reads what a partition keeps in memory: meta, item ids, item counts (snapshot plus the changes after it), contexts of the catalogues in use. */
+/** Reads what a partition keeps in memory: meta, item ids, contexts of the catalogues in use. */
 export async function openPartition(options: PartitionStateOptions): Promise<OpenedPartition> {
   const where = `partition ${options.partition}`;
   const stored = await options.store.get(META_KEY);
@@ -52,14 +50,5 @@ export async function openPartition(options: PartitionStateOptions): Promise<Ope
   const contexts: FoldContext[] = [];
   for (const { catalogue, activation } of meta.activations) contexts.push(await makeContext(catalogue, activation));
   const unswept = (await options.store.get(UNSWEPT_KEY)) !== undefined;
-  return { meta, contexts, makeContext, unswept, ...(await loadCounts(options)) };
-}
-
-async function loadCounts(options: PartitionStateOptions): Promise<{ counts: ItemCounts; changesFrom: number }> {
-  const counts = new ItemCounts();
-  let head = { commit: 0, changesFrom: 0 };
-  for await (const [key, value] of options.store.iterate(COUNTS)) head = counts.load(key, value) ?? head;
-  for await (const [key, value] of options.store.iterate(CHANGES))
-    if (commitOfChangeKey(key) > head.commit) counts.apply(decodeChanges(value).items);
-  return { counts, changesFrom: head.changesFrom };
+  return { meta, contexts, makeContext, unswept, changesFrom: await readChangesFrom(options.store) };
 }

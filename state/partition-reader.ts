@@ -7,7 +7,6 @@ import { decodeChanges } from "./change-record.js";
 import { finish } from "./derived-fields.js";
 import { migrateRow } from "./fold.js";
 import type { FoldContext } from "./fold-context.js";
-import { ItemDeltas } from "./item-counts.js";
 import { changesFrom, META_AND_ROWS, rowKey, rowsAfter, userOfRowKey } from "./keys.js";
 import { type PublishedRows, toPublishedRows } from "./published-rows.js";
 import type { RowCache } from "./row-cache.js";
@@ -61,8 +60,7 @@ export class PartitionReader {
 
   async *changedSince(offset: Offset, batchRows: number): AsyncGenerator<PublishedRows> {
     const users = new Set<UserId>();
-    for await (const [, value] of this.parts.store.iterate(changesFrom(offset)))
-      for (const user of decodeChanges(value).users) users.add(user);
+    for await (const [, value] of this.parts.store.iterate(changesFrom(offset))) for (const user of decodeChanges(value)) users.add(user);
     const ids = [...users];
     for (let from = 0; from < ids.length; from += batchRows) {
       const some = ids.slice(from, from + batchRows);
@@ -92,8 +90,7 @@ export class PartitionReader {
   #asActive(user: UserRow, contexts: readonly FoldContext[]): UserRow {
     const later = contexts.filter(({ activation }) => activation > user.row.activation);
     if (later.length === 0) return user;
-    const nobody = new ItemDeltas();
-    for (const context of later) migrateRow(user, context, nobody);
+    for (const context of later) migrateRow(user, context);
     finish(user, later.at(-1) as FoldContext);
     return user;
   }

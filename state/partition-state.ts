@@ -1,31 +1,23 @@
 import { KindredError } from "../schemas/errors.js";
-import type { CatalogueNumber, EpochMs, ItemId, Offset, Partition, UserId } from "../schemas/ids.js";
+import type { CatalogueNumber, EpochMs, Offset, Partition, UserId } from "../schemas/ids.js";
 import type { PositionedRecord } from "../schemas/log-record.js";
 import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/ports/admin.js";
 import { type FoldedBatch, MAX_UNCOMMITTED } from "../schemas/ports/folded-batch.js";
 import type { StoreWrite } from "../schemas/ports/key-value-store.js";
-import { ErasureSweep } from "./erasure-sweep.js";
 import type { FoldContext } from "./fold-context.js";
 import { type FoldTip, RecordFolder } from "./fold-records.js";
-import { type ItemCounts, ItemDeltas } from "./item-counts.js";
-import { changesBefore, META_KEY, UNSWEPT_KEY } from "./keys.js";
+import { META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { openPartition, type PartitionStateOptions } from "./open-partition.js";
 import { encodeMeta, type PartitionMeta } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
+import { PartitionUpkeep } from "./partition-upkeep.js";
 import { BatchPreparer } from "./prepare-batch.js";
 import { type PublishedRows, toPublishedRows } from "./published-rows.js";
 import { RowCache } from "./row-cache.js";
 import { HashSum } from "./state-hash.js";
 import type { UserRow } from "./user-row.js";
 import { ArenaPool, type WriteArena } from "./write-arena.js";
-
-export interface ItemCount {
-  readonly item: ItemId;
-  /** Users of this partition whose profile holds the item. */
-  readonly users: number;
-  /** Events of this partition on the item. */
-  readonly events: number;
-}
+import { WriteTurns } from "./write-turns.js";
 
 interface PendingCommit {
   readonly batch: FoldedBatch;
@@ -34,7 +26,6 @@ interface PendingCommit {
   readonly touched: readonly UserRow[];
   readonly contexts: readonly FoldContext[];
   readonly erasedUsers: ReadonlySet<UserId>;
-  readonly itemChanges: Int32Array;
   readonly arena: WriteArena;
 }
 
@@ -48,20 +39,16 @@ export class PartitionState {
   readonly #options: PartitionStateOptions;
   readonly #tip: FoldTip;
   readonly #cache: RowCache;
-  readonly #counts: ItemCounts;
   readonly #folder: RecordFolder;
   readonly #preparer: BatchPreparer;
   readonly #reader: PartitionReader;
-  readonly #sweep: ErasureSweep;
+  readonly #upkeep: PartitionUpkeep;
   readonly #arenas = new ArenaPool();
+  readonly #turns = new WriteTurns();
   readonly #pending: PendingCommit[] = [];
   #committed: PartitionMeta;
   /** Contexts that stored rows may be of, as of the last commit. */
   #storedContexts: readonly FoldContext[];
-  /** Whether the store, with all commits folded so far, says that erased users are not yet swept out of its files. */
-  #unswept: boolean;
-  #changesFrom: number;
-  #writing: Promise<void> = Promise.resolve();
   #folding = false;
   #failure: unknown;
 
@@ -70,13 +57,10 @@ export class PartitionState {
     this.#options = options;
     this.#committed = opened.meta;
     this.#storedContexts = [...opened.contexts];
-    this.#unswept = opened.unswept;
-    this.#sweep = new ErasureSweep(options.store, opened.unswept ? (opened.meta.offset as Offset) : undefined);
-    this.#counts = opened.counts;
-    this.#changesFrom = opened.changesFrom;
+    this.#upkeep = new PartitionUpkeep(options.store, this.#turns, opened);
     this.#tip = { ...opened.meta, contexts: opened.contexts, hash: HashSum.parse(opened.meta.hash) };
     this.#cache = new RowCache(options.cacheRows ?? 20_000);
-    this.#folder = new RecordFolder(this.#tip, new ItemDeltas());
+    this.#folder = new RecordFolder(this.#tip);
     const makeContext = opened.makeContext;
     this.#preparer = new BatchPreparer({
       store: options.store,
@@ -163,9 +147,7 @@ export class PartitionState {
     this.#check();
     const pending = this.#pending.find(({ batch }) => batch === folded);
     if (pending === undefined) throw new KindredError("INVALID_ARGUMENT", "this micro-batch was not folded here, or was committed before");
-    const written = this.#writing.then(() => this.#write(pending));
-    this.#writing = written.catch(() => undefined);
-    await written;
+    await this.#turns.take(() => this.#write(pending));
   }
 
   /** As of the last commit. */
@@ -180,47 +162,19 @@ export class PartitionState {
     };
   }
 
-  /** Counts of every item of this partition, as of the last commit. */
-  *itemCounts(): Iterable<ItemCount> {
-    const items = this.#active()?.items;
-    if (items === undefined) return;
-    for (let ordinal = 0; ordinal < this.#committed.items; ordinal++)
-      yield { item: items.id(ordinal), users: this.#counts.users(ordinal), events: this.#counts.events(ordinal) };
-  }
-
   /**
-   * Stores the item counts, on the disk before it resolves (with all commits before), and drops the change records of
-   * commits that ended before `keepFrom`: the position of the oldest shard set that may be reopened. Waits until users erased
-   * by then are gone from the files too. Change records name users, so that who was erased is named until a snapshot keeps
-   * only what ended after the erasure. @throws KindredError STORAGE_FAILED
+   * All commits so far are on the disk when it resolves; drops the change records of those that ended before `keepFrom`, the
+   * position of the oldest shard set that may be reopened, and waits until users erased by then are gone from the files too.
+   * @throws KindredError STORAGE_FAILED
    */
   async snapshot(keepFrom: Offset): Promise<void> {
     this.#check();
-    const changesFrom = Math.max(this.#changesFrom, Math.min(keepFrom, this.#committed.offset));
-    const writes = this.#counts.snapshot(this.#committed.items, { commit: this.#committed.commit, changesFrom });
-    await this.#options.store.batch(writes, { sync: true });
-    this.#changesFrom = changesFrom;
-    await this.#options.store.clear(changesBefore(changesFrom));
-    this.#sweep.trimmed(changesFrom);
-    await this.#sweep.settled();
-    await this.#forgetSwept();
+    await this.#upkeep.snapshot(Math.min(keepFrom, this.#committed.offset));
   }
 
   /** Resolves when erased users are being swept out of the files no more: before the store is closed. @throws KindredError STORAGE_FAILED */
-  async settled(): Promise<void> {
-    await this.#writing;
-    await this.#sweep.settled();
-  }
-
-  /** In turn with the commits: one that erases says anew that there is something to sweep. */
-  #forgetSwept(): Promise<void> {
-    const forgotten = this.#writing.then(async () => {
-      if (!this.#unswept || !this.#sweep.clean || this.#pending.some(({ erasedUsers }) => erasedUsers.size > 0)) return;
-      this.#unswept = false;
-      await this.#options.store.batch([{ type: "del", key: UNSWEPT_KEY }]);
-    });
-    this.#writing = forgotten.catch(() => undefined);
-    return forgotten;
+  settled(): Promise<void> {
+    return this.#upkeep.settled();
   }
 
   /** Contexts of which a row of the store may be, now or when what is pending is committed; oldest first. */
@@ -253,7 +207,7 @@ export class PartitionState {
    */
   changedSince(offset: Offset, batchRows = 512): AsyncIterable<PublishedRows> | undefined {
     this.#check();
-    return offset < this.#changesFrom ? undefined : this.#reader.changedSince(offset, batchRows);
+    return offset < this.#upkeep.changesFrom ? undefined : this.#reader.changedSince(offset, batchRows);
   }
 
   #active(): FoldContext | undefined {
@@ -291,7 +245,6 @@ export class PartitionState {
       touched: result.touched,
       contexts: [...tip.contexts],
       erasedUsers: result.erasedUsers,
-      itemChanges: result.itemChanges,
       arena,
     });
     return batch;
@@ -311,11 +264,8 @@ export class PartitionState {
     this.#arenas.give(pending.arena);
     this.#committed = pending.meta;
     this.#storedContexts = pending.contexts;
-    this.#counts.apply(pending.itemChanges);
     this.#cache.unpin(pending.touched, pending.meta.commit);
-    if (pending.erasedUsers.size === 0) return;
-    this.#unswept = true;
-    this.#sweep.erased([...pending.erasedUsers], pending.meta.offset);
+    this.#upkeep.erased([...pending.erasedUsers], pending.meta.offset);
   }
 
   #check(): void {
