@@ -5,8 +5,10 @@ import { encodeChanges } from "./change-record.js";
 import { finish } from "./derived-fields.js";
 import { blankRow, eraseUser, foldEvent, migrateRow } from "./fold.js";
 import type { FoldContext } from "./fold-context.js";
-import { bandKey, changeKey, itemKey, tombstoneKey } from "./keys.js";
+import { changeKey, tombstoneKey } from "./keys.js";
+import { writeItems, writeRow } from "./row-writes.js";
 import { type HashSum, RowHasher } from "./state-hash.js";
+import { encodeTombstone, type Tombstone } from "./tombstone.js";
 import { UserRow } from "./user-row.js";
 import type { WriteArena } from "./write-arena.js";
 
@@ -32,7 +34,7 @@ export interface PreparedBatch {
   readonly skipped: number;
   readonly users: Map<UserId, UserRow>;
   /** Tombstones of users without a row. */
-  readonly tombstones: ReadonlyMap<UserId, { readonly epoch: number; readonly erasedAt: EpochMs }>;
+  readonly tombstones: ReadonlyMap<UserId, Tombstone>;
   /** Contexts of the batch's activations in order; undefined where the record changes nothing. */
   readonly activations: readonly (FoldContext | undefined)[];
   /** Rows that background migration looks at, and where it stands after them (null = at the end). */
@@ -174,21 +176,17 @@ export class RecordFolder {
   #writes(rows: readonly UserRow[], arena: WriteArena): StoreWrite[] {
     const writes: StoreWrite[] = [];
     for (const user of rows) {
-      const key = user.key;
-      if (user.exists) {
-        const value = arena.take(user.row.encodedLength);
-        user.row.encodeInto(value, 0);
-        writes.push({ type: "put", key, value });
-      } else {
-        writes.push({ type: "del", key });
-      }
-      if (user.tombstone) writes.push({ type: "put", key: tombstoneKey(user.user), value: encodeTombstone(user) });
-      writeBands(user, writes, arena);
+      writeRow(user, writes, arena);
+      if (!user.tombstone) continue;
+      const { erasureEpoch: epoch, erasedAt } = user.row;
+      writes.push({ type: "put", key: tombstoneKey(user.user), value: encodeTombstone({ epoch, erasedAt }) });
     }
     const { tip } = this;
-    const items = tip.contexts.length === 0 ? undefined : this.#active().items;
-    for (; items !== undefined && tip.items < items.size; tip.items++)
-      writes.push({ type: "put", key: itemKey(tip.items), value: Buffer.from(items.id(tip.items), "utf8") });
+    if (tip.contexts.length > 0) {
+      const { items } = this.#active();
+      writeItems(items, tip.items, writes);
+      tip.items = items.size;
+    }
     if (rows.length > 0)
       writes.push({
         type: "put",
@@ -197,33 +195,4 @@ export class RecordFolder {
       });
     return writes;
   }
-}
-
-/** Band keys of the blocks that changed since the row was last written. */
-function writeBands(user: UserRow, writes: StoreWrite[], arena: WriteArena): void {
-  const { row, bands } = user;
-  const has = user.exists && row.hasFingerprint;
-  for (let block = 0; block < 4; block++) {
-    const half = block < 2 ? row.fingerprintLo : row.fingerprintHi;
-    const bits = has ? (half >>> (block & 1 ? 16 : 0)) & 0xffff : -1;
-    const before = bands[block] as number;
-    if (bits === before) continue;
-    if (before >= 0) writes.push({ type: "del", key: bandKey(block, before, user.key, arena) });
-    if (bits >= 0) writes.push({ type: "put", key: bandKey(block, bits, user.key, arena), value: EMPTY });
-    bands[block] = bits;
-  }
-}
-
-const EMPTY = new Uint8Array(0);
-
-function encodeTombstone(user: UserRow): Uint8Array {
-  const bytes = Buffer.alloc(12);
-  bytes.writeUInt32LE(user.row.erasureEpoch, 0);
-  bytes.writeDoubleLE(user.row.erasedAt, 4);
-  return bytes;
-}
-
-export function decodeTombstone(value: Uint8Array): { epoch: number; erasedAt: EpochMs } {
-  const view = new DataView(value.buffer, value.byteOffset, value.length);
-  return { epoch: view.getUint32(0, true), erasedAt: view.getFloat64(4, true) };
 }

@@ -12,6 +12,7 @@ import type { WriteArena } from "./write-arena.js";
  * | `c` offset u64, commit u64 | what one commit changed (change-record.ts); trimmed by a snapshot |
  * | `e` | empty: bytes of erased users may still lie in the files (erasure-sweep.ts) |
  * | `i` ordinal u32 | item id |
+ * | `l` | how much of the partition's changelog the store has (changelog-mark.ts); absent without one |
  * | `m` | the partition's meta (partition-meta.ts) |
  * | `n` 0xffffffff u32 | JSON `{ changesFrom }`: change records of commits that ended before it are gone (partition-upkeep.ts) |
  * | `r` user | the row (schemas/row.ts) |
@@ -20,9 +21,21 @@ import type { WriteArena } from "./write-arena.js";
  * `m` lies before `r` with nothing of a fold between them, so that one iteration sees a meta and its rows. Earlier versions left
  * item counts under other numbers of `n`: nobody reads them.
  */
-const PREFIX = { band: 0x62, change: 0x63, erased: 0x65, item: 0x69, meta: 0x6d, changesFrom: 0x6e, row: 0x72, tombstone: 0x74 } as const;
+const PREFIX = {
+  band: 0x62,
+  change: 0x63,
+  erased: 0x65,
+  item: 0x69,
+  changelog: 0x6c,
+  meta: 0x6d,
+  changesFrom: 0x6e,
+  row: 0x72,
+  tombstone: 0x74,
+} as const;
 
 export const META_KEY: Uint8Array = Uint8Array.of(PREFIX.meta);
+/** How much of its changelog the store has. */
+export const CHANGELOG_KEY: Uint8Array = Uint8Array.of(PREFIX.changelog);
 /** There while erased users are not swept out of the files. */
 export const UNSWEPT_KEY: Uint8Array = Uint8Array.of(PREFIX.erased);
 /** The meta, then all rows. */
@@ -69,8 +82,9 @@ export function itemKey(ordinal: number): Buffer {
   return key;
 }
 
-export const tombstoneKey = (user: UserId): Buffer =>
-  Buffer.from([PREFIX.tombstone, ...Buffer.from(hash("sha256", user, "hex").slice(0, 32), "hex")]);
+export const tombstoneKey = (user: UserId): Buffer => tombstoneKeyOf(hash("sha256", user, "hex").slice(0, 32));
+/** By the 32 hex digits that stand for the user. */
+export const tombstoneKeyOf = (name: string): Buffer => Buffer.from([PREFIX.tombstone, ...Buffer.from(name, "hex")]);
 
 /** @param block 0..3, `bits` 16 of the fingerprint, `row` the user's row key */
 export function bandKey(block: number, bits: number, row: Buffer, arena: WriteArena): Buffer {

@@ -2,13 +2,16 @@ import { KindredError } from "../schemas/errors.js";
 import type { CatalogueNumber, EpochMs, Offset, Partition, UserId } from "../schemas/ids.js";
 import type { PositionedRecord } from "../schemas/log-record.js";
 import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/ports/admin.js";
+import type { ChangelogRecord } from "../schemas/ports/changelog.js";
 import { type FoldedBatch, MAX_UNCOMMITTED } from "../schemas/ports/folded-batch.js";
 import type { StoreWrite } from "../schemas/ports/key-value-store.js";
+import { encodeMark } from "./changelog-mark.js";
+import { ChangelogEncoder } from "./changelog-records.js";
 import type { FoldContext } from "./fold-context.js";
 import { type FoldTip, RecordFolder } from "./fold-records.js";
-import { META_KEY, UNSWEPT_KEY } from "./keys.js";
+import { CHANGELOG_KEY, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { openPartition, type PartitionStateOptions } from "./open-partition.js";
-import { encodeMeta, type PartitionMeta } from "./partition-meta.js";
+import { encodeMeta, type PartitionMeta, summaryOf } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
 import { PartitionUpkeep } from "./partition-upkeep.js";
 import { BatchPreparer } from "./prepare-batch.js";
@@ -21,7 +24,9 @@ import { WriteTurns } from "./write-turns.js";
 
 interface PendingCommit {
   readonly batch: FoldedBatch;
-  readonly writes: readonly StoreWrite[];
+  readonly writes: StoreWrite[];
+  /** What the changelog is to have before the store; undefined without one. */
+  readonly records: readonly ChangelogRecord[] | undefined;
   readonly meta: PartitionMeta;
   readonly touched: readonly UserRow[];
   readonly contexts: readonly FoldContext[];
@@ -44,9 +49,11 @@ export class PartitionState {
   readonly #reader: PartitionReader;
   readonly #upkeep: PartitionUpkeep;
   readonly #arenas = new ArenaPool();
+  readonly #encoder: ChangelogEncoder | undefined;
   readonly #turns = new WriteTurns();
   readonly #pending: PendingCommit[] = [];
   #committed: PartitionMeta;
+  #changelogNext: number;
   /** Contexts that stored rows may be of, as of the last commit. */
   #storedContexts: readonly FoldContext[];
   #folding = false;
@@ -56,6 +63,8 @@ export class PartitionState {
     this.partition = options.partition;
     this.#options = options;
     this.#committed = opened.meta;
+    this.#changelogNext = opened.mark.next;
+    this.#encoder = options.changelog && new ChangelogEncoder(opened.items);
     this.#storedContexts = [...opened.contexts];
     this.#upkeep = new PartitionUpkeep(options.store, this.#turns, opened);
     this.#tip = { ...opened.meta, contexts: opened.contexts, hash: HashSum.parse(opened.meta.hash) };
@@ -73,14 +82,29 @@ export class PartitionState {
     this.#reader = new PartitionReader({ store: options.store, partition: options.partition, contexts, cache: this.#cache });
   }
 
-  /** @throws KindredError STATE_CORRUPT, DIRECTORY_NEWER, UNKNOWN_CATALOGUE (rows are of a catalogue that is not stored) */
+  /**
+   * @throws KindredError STATE_CORRUPT, DIRECTORY_NEWER, UNKNOWN_CATALOGUE (rows are of a catalogue that is not stored), STATE_INCOMPLETE
+   * (a PartitionReplica has applied a part of a commit: it is to go on first)
+   */
   static async open(options: PartitionStateOptions): Promise<PartitionState> {
-    return new PartitionState(options, await openPartition(options));
+    const opened = await openPartition(options);
+    if (opened.mark.between !== undefined)
+      throw new KindredError(
+        "STATE_INCOMPLETE",
+        "the state has a part of a commit only: its changelog is to be read on",
+        `partition ${options.partition}`,
+      );
+    return new PartitionState(options, opened);
   }
 
   /** Committed up to here: where to read on after opening. */
   get appliedOffset(): Offset {
     return this.#committed.offset as Offset;
+  }
+
+  /** How much of the changelog the store has: where a PartitionReplica reads on. 0 = nothing, or there is none. */
+  get changelogNext(): number {
+    return this.#changelogNext;
   }
 
   /** Newest event time committed. */
@@ -142,7 +166,12 @@ export class PartitionState {
     }
   }
 
-  /** Writes a folded micro-batch: rows, keys, position and hash in one atomic batch. In the order of folding. @throws KindredError STORAGE_FAILED */
+  /**
+   * Writes a folded micro-batch, in the order of folding: to the changelog where there is one, then rows, keys, position and hash in one
+   * atomic batch. Ended between the two, the store is a commit behind its changelog: a PartitionReplica brings it up, or the same
+   * records are folded again and their rows overwrite what they equal.
+   * @throws KindredError STORAGE_FAILED, or what the changelog failed with (OWNERSHIP_LOST: the rows are another process's now)
+   */
   async commit(folded: FoldedBatch): Promise<void> {
     this.#check();
     const pending = this.#pending.find(({ batch }) => batch === folded);
@@ -152,14 +181,7 @@ export class PartitionState {
 
   /** As of the last commit. */
   summary(): StateSummary {
-    const { hash, rows, offset } = this.#committed;
-    return {
-      hash,
-      rows,
-      position: new Map([[this.partition, offset as Offset]]),
-      catalogue: this.#committed.activations.at(-1)?.catalogue ?? 0,
-      migrating: this.#committed.migratedTo !== null,
-    };
+    return summaryOf(this.partition, this.#committed);
   }
 
   /**
@@ -241,6 +263,7 @@ export class PartitionState {
         ...(result.erasedUsers.size > 0 ? [{ type: "put", key: UNSWEPT_KEY, value: new Uint8Array(0) } as const] : []),
         { type: "put", key: META_KEY, value: encodeMeta(meta) },
       ],
+      records: this.#encoder?.encode(result.touched, result.erasedUsers, meta, arena),
       meta,
       touched: result.touched,
       contexts: [...tip.contexts],
@@ -254,8 +277,14 @@ export class PartitionState {
     this.#check();
     if (this.#pending[0] !== pending)
       throw new KindredError("INVALID_ARGUMENT", "micro-batches are committed in the order they were folded");
+    const { records, writes } = pending;
+    let next = this.#changelogNext;
     try {
-      await this.#options.store.batch(pending.writes, { sync: this.#options.syncCommits ?? false });
+      if (records !== undefined && this.#options.changelog !== undefined) {
+        next = await this.#options.changelog.write(records);
+        writes.push({ type: "put", key: CHANGELOG_KEY, value: encodeMark({ next }) });
+      }
+      await this.#options.store.batch(writes, { sync: this.#options.syncCommits ?? false });
     } catch (error) {
       this.#failure = error;
       throw error;
@@ -263,6 +292,7 @@ export class PartitionState {
     this.#pending.shift();
     this.#arenas.give(pending.arena);
     this.#committed = pending.meta;
+    this.#changelogNext = next;
     this.#storedContexts = pending.contexts;
     this.#cache.unpin(pending.touched, pending.meta.commit);
     this.#upkeep.erased([...pending.erasedUsers], pending.meta.offset);
@@ -271,7 +301,7 @@ export class PartitionState {
   #check(): void {
     if (this.#failure !== undefined)
       throw new KindredError(
-        "STORAGE_FAILED",
+        this.#failure instanceof KindredError ? this.#failure.code : "STORAGE_FAILED",
         "an earlier batch could not be written; the state has to be opened again",
         `partition ${this.partition}`,
         { cause: this.#failure },

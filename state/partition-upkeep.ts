@@ -56,13 +56,22 @@ export class PartitionUpkeep {
    * keeps only what ended after the erasure. @throws KindredError STORAGE_FAILED
    */
   async snapshot(keepFrom: number): Promise<void> {
-    const changesFrom = Math.max(this.#changesFrom, keepFrom);
-    await this.store.batch([{ type: "put", key: CHANGES_FROM_KEY, value: encodeChangesFrom(changesFrom) }], { sync: true });
-    this.#changesFrom = Math.max(this.#changesFrom, changesFrom);
+    // In turn with the commits, of which one may say the same.
+    const changesFrom = await this.turns.take(async () => {
+      const from = Math.max(this.#changesFrom, keepFrom);
+      await this.store.batch([{ type: "put", key: CHANGES_FROM_KEY, value: encodeChangesFrom(from) }], { sync: true });
+      this.#changesFrom = from;
+      return from;
+    });
     await this.store.clear(changesBefore(changesFrom));
     this.#sweep.trimmed(changesFrom);
     await this.#sweep.settled();
     await this.#forgetSwept();
+  }
+
+  /** Resolves when erased users are being swept out no more. @throws KindredError STORAGE_FAILED */
+  swept(): Promise<void> {
+    return this.#sweep.settled();
   }
 
   /** Resolves when nothing is being written or swept any more: before the store is closed. @throws KindredError STORAGE_FAILED */
