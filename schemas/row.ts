@@ -286,6 +286,23 @@ export class Row {
     return this.#ringWord + 2 * (((this.u32[W.ringHead] as number) + capacity - this.ringCount + n) % capacity);
   }
 
+  /** The slot that is written next. */
+  get ringHead(): number {
+    return this.u32[W.ringHead] as number;
+  }
+
+  /** The ring's hashes as they lie: until it is full, from the oldest on. A view. */
+  ringBytes(): Uint8Array {
+    return new Uint8Array(this.f64.buffer, 4 * this.#ringWord, 8 * this.ringCount);
+  }
+
+  /** Makes an empty ring one that `ringBytes` and `ringHead` told of; both fit its capacity. */
+  setRing(count: number, head: number, bytes: Uint8Array): void {
+    this.u32[W.ringCount] = count;
+    this.u32[W.ringHead] = head;
+    this.ringBytes().set(bytes);
+  }
+
   get entryCount(): number {
     return this.u32[W.entries] as number;
   }

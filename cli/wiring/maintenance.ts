@@ -12,7 +12,7 @@ const REST = 10;
 
 /**
  * What keeps a long run short at its next start and bounded on the disk: the index is saved while it changes, the state is
- * synced with its counts and drops the change records that no saved index needs, the journal is cut by retention, never
+ * synced and drops the change records that no saved index needs, the journal is cut by retention, never
  * past what the synced state holds, and the catalogues go that only what was cut was folded with.
  */
 export class Maintenance {
