@@ -65,7 +65,9 @@ const isAction = (value: unknown, actions: ReadonlySet<string> | undefined): val
   actions === undefined ? isText(value, MAX_ID_LENGTH) : typeof value === "string" && actions.has(value);
 
 const describeActions = (actions: ReadonlySet<string> | undefined): string =>
-  actions === undefined ? `action must be a string of 1 to ${MAX_ID_LENGTH} characters` : `action must be one of ${[...actions].join(", ")}`;
+  actions === undefined
+    ? `action must be a string of 1 to ${MAX_ID_LENGTH} characters`
+    : `action must be one of ${[...actions].join(", ")}`;
 
 /** Checks one event as a producer sent it. Never throws; the rejection names the field. */
 export function parseEvent(raw: unknown, rules: EventRules): Parsed<BehaviourEvent> {
@@ -91,7 +93,12 @@ export function parseEvent(raw: unknown, rules: EventRules): Parsed<BehaviourEve
   if (value !== undefined && !(typeof value === "number" && Number.isFinite(value) && value >= 0))
     return refuse("EVENT_VALUE", "value must be a finite number from 0");
   // Set one by one: with spreads this object costs more than all the checks, and every event of a topic comes through here.
-  const event: { -readonly [Key in keyof BehaviourEvent]: BehaviourEvent[Key] } = { user: e.user as UserId, item: e.item as ItemId, action, ts };
+  const event: { -readonly [Key in keyof BehaviourEvent]: BehaviourEvent[Key] } = {
+    user: e.user as UserId,
+    item: e.item as ItemId,
+    action,
+    ts,
+  };
   if (id !== undefined) event.id = id;
   if (type !== undefined) event.type = type;
   if (scene !== undefined) event.scene = scene;

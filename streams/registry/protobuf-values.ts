@@ -72,8 +72,7 @@ const plainSteps = (kinds: readonly (readonly [name: string, id: number, kind: K
   new Map(kinds.map(([name, id, { wire, read }]) => [tagOf(id, wire), step(name, read)]));
 
 const scalar = (name: string): Kind => SCALARS[name] as Kind;
-const wrapper = (type: string, absent: unknown): Kind =>
-  nested(plainSteps([["value", 1, scalar(type)]]), ({ value = absent }) => value);
+const wrapper = (type: string, absent: unknown): Kind => nested(plainSteps([["value", 1, scalar(type)]]), ({ value = absent }) => value);
 
 /** Google's own messages that stand for a value: what producers in Java and C# know as a nullable field. */
 const WELL_KNOWN: Readonly<Record<string, Kind>> = {
