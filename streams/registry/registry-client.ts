@@ -29,6 +29,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const SCHEMA_NOT_FOUND = 40403;
 const SUBJECT_NOT_FOUND = 40401;
 const VERSION_NOT_FOUND = 40402;
+const MOST_MESSAGE = 1_000;
 /** Chains of references are a few long; a ring of them never ends. */
 const MOST_REFERENCES = 64;
 
@@ -54,12 +55,17 @@ export class RegistryClient {
   /** Without secrets: for messages, and to tell one registry's ids from another's. */
   readonly shown: string;
   readonly #authority: Buffer | undefined;
+  /** `name:password`; empty: none. */
+  readonly #userInfo: string;
   #client: Promise<SchemaRegistryClient> | undefined;
 
   /** @throws KindredError CONFIG_INVALID */
-  constructor(private readonly address: RegistryAddress) {
-    this.shown = shownUrl(address.url);
-    this.#authority = address.caFile ? readAuthority(address.caFile) : undefined;
+  constructor({ url, username, password, caFile }: RegistryAddress) {
+    this.shown = shownUrl(url);
+    this.#authority = caFile ? readAuthority(caFile) : undefined;
+    const given = new URL(url);
+    const name = username || decodeURIComponent(given.username);
+    this.#userInfo = name === "" ? "" : `${name}:${password || decodeURIComponent(given.password)}`;
   }
 
   /**
@@ -151,17 +157,13 @@ export class RegistryClient {
   }
 
   async #connect(): Promise<SchemaRegistryClient> {
-    const { username, password, url } = this.address;
-    const given = new URL(url);
-    const name = username || decodeURIComponent(given.username);
-    const secret = password || decodeURIComponent(given.password);
     const { SchemaRegistryClient } = await import("@confluentinc/schemaregistry/dist/schemaregistry-client.js");
     return new SchemaRegistryClient({
       baseURLs: [this.shown],
       // Who waits is our own business (schema-cache.ts): it goes on for as long as there is somebody to wait for.
       maxRetries: 0,
       createAxiosDefaults: { timeout: REQUEST_TIMEOUT_MS, ...(this.#authority && { httpsAgent: new Agent({ ca: this.#authority }) }) },
-      ...(name !== "" && { basicAuthCredentials: { credentialsSource: "USER_INFO", userInfo: `${name}:${secret}` } }),
+      ...(this.#userInfo !== "" && { basicAuthCredentials: { credentialsSource: "USER_INFO", userInfo: this.#userInfo } }),
     });
   }
 
@@ -174,9 +176,11 @@ export class RegistryClient {
   #plain(error: unknown): string {
     // An AggregateError of a refused connection has no message of its own.
     const { message, code } = error as { readonly message?: string; readonly code?: string };
-    const text = (message || code || String(error)).replace(/; Error code: -?\d+$/, "").slice(0, 1_000);
-    const secrets = [this.address.password, decodeURIComponent(new URL(this.address.url).password)];
-    return secrets.reduce<string>((shown, secret) => (secret ? shown.replaceAll(secret, "***") : shown), text);
+    const text = (message || code || String(error)).replace(/; Error code: -?\d+$/, "");
+    const password = this.#userInfo.slice(this.#userInfo.indexOf(":") + 1);
+    // A server may quote what it was sent, in whichever form.
+    const secrets = [Buffer.from(this.#userInfo).toString("base64"), password, encodeURIComponent(password)];
+    return secrets.reduce<string>((shown, secret) => (secret ? shown.replaceAll(secret, "***") : shown), text).slice(0, MOST_MESSAGE);
   }
 }
 
