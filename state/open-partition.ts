@@ -1,6 +1,6 @@
 import type { GenerationRef, ItemVectors } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
-import type { ItemId, Partition } from "../schemas/ids.js";
+import type { CatalogueNumber, ItemId, Partition } from "../schemas/ids.js";
 import type { ChangelogWriter } from "../schemas/ports/changelog.js";
 import type { CatalogueStore } from "../schemas/ports/event-log.js";
 import type { KeyValueStore } from "../schemas/ports/key-value-store.js";
@@ -22,6 +22,8 @@ export interface PartitionStateOptions {
   readonly cacheRows?: number;
   /** Rows that one fold migrates in the background after an activation; default 256. */
   readonly migrateRows?: number;
+  /** The catalogue that holds before the first record that activates one; absent: no event may come before it. */
+  readonly initialCatalogue?: CatalogueNumber;
   /** Where each commit goes before the store has it; absent: nowhere, as where the log is all there on this machine. */
   readonly changelog?: ChangelogWriter;
   /** Whether each commit waits for the disk. Default false: the log is the truth, and what a power cut takes is folded again. */
@@ -42,7 +44,7 @@ export interface OpenedPartition {
 
 /** Reads what a partition keeps in memory: meta, item ids, contexts of the catalogues in use. @throws KindredError STATE_CORRUPT, STATE_INCOMPLETE, DIRECTORY_NEWER, UNKNOWN_CATALOGUE */
 export async function openPartition(
-  options: Pick<PartitionStateOptions, "store" | "partition" | "catalogues" | "itemVectors">,
+  options: Pick<PartitionStateOptions, "store" | "partition" | "catalogues" | "itemVectors" | "initialCatalogue">,
 ): Promise<OpenedPartition> {
   const where = `partition ${options.partition}`;
   const mark = decodeMark(await options.store.get(CHANGELOG_KEY), where);
@@ -61,6 +63,8 @@ export async function openPartition(
   };
   const contexts: FoldContext[] = [];
   const activations = [...meta.activations, ...(mark.between ?? [])].sort((a, b) => a.activation - b.activation);
+  const { initialCatalogue } = options;
+  if (activations.length === 0 && initialCatalogue !== undefined) activations.push({ activation: 1, catalogue: initialCatalogue });
   for (const { catalogue, activation } of activations) contexts.push(await makeContext(catalogue, activation));
   const unswept = (await options.store.get(UNSWEPT_KEY)) !== undefined;
   return { meta, contexts, items, mark, makeContext, unswept, changesFrom: await readChangesFrom(options.store) };

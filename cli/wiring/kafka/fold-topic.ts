@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Config } from "../../../schemas/config.js";
-import type { Offset, Partition } from "../../../schemas/ids.js";
+import { FIRST_CATALOGUE, type Offset, type Partition } from "../../../schemas/ids.js";
 import { formatPosition } from "../../../schemas/position.js";
 import { PartitionState } from "../../../state/partition-state.js";
 import { openRocksStore } from "../../../state/rocks-store.js";

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { GenerationRef, ItemVectors } from "../../../schemas/catalogue.js";
 import type { Config } from "../../../schemas/config.js";
 import { KindredError } from "../../../schemas/errors.js";
-import type { Offset, Partition } from "../../../schemas/ids.js";
+import { FIRST_CATALOGUE, type Offset, type Partition } from "../../../schemas/ids.js";
 import type { CatalogueStore } from "../../../schemas/ports/event-log.js";
 import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
 import type { Log } from "../../../schemas/ports/log.js";
@@ -126,11 +126,26 @@ export class OwnedPartition {
     }
   }
 
-  /** What the changelog has and the store has not. After the writer was opened nobody else adds to it. @returns how many records that were */
+  /**
+   * What the changelog has and the store has not. After the writer was opened nobody else adds to it. A store that does not add up with it
+   * (it missed that rows went: the topic forgets that after a time) is made anew. @returns how many records were read
+   */
   private async restore(store: KeyValueStore, signal: AbortSignal): Promise<number> {
-    const { follower, config, catalogues, itemVectors } = this.parts;
-    const topic = config.kafka.topics.changelog;
+    const { catalogues, itemVectors, log } = this.parts;
     const replica = await PartitionReplica.open({ store, partition: this.partition, catalogues, itemVectors });
+    let records = await this.readChangelog(replica, signal);
+    if (!replica.complete) {
+      log.warn({ partition: this.partition }, "the store does not add up with its changelog and is made anew of it");
+      await replica.reset();
+      records += await this.readChangelog(replica, signal);
+    }
+    await replica.settled();
+    return records;
+  }
+
+  private async readChangelog(replica: PartitionReplica, signal: AbortSignal): Promise<number> {
+    const { follower, config } = this.parts;
+    const topic = config.kafka.topics.changelog;
     let records = 0;
     follower.follow(topic, this.partition, replica.changelogNext, {
       take: async (messages, next) => {
@@ -154,7 +169,8 @@ export class OwnedPartition {
       catalogues,
       itemVectors,
       cacheRows: config.pipeline.cacheRows,
-      changelog: this.writer,
+      initialCatalogue: FIRST_CATALOGUE,
+      ...(this.writer && { changelog: this.writer }),
     });
   }
 
