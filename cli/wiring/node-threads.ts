@@ -46,11 +46,14 @@ export function startThreads(config: Config, role: Role, log: Log, events: NodeT
       }),
   );
   const [taking, answering = taking] = threads as [NodeThread, NodeThread?];
+  const failed = Promise.race(threads.map((thread) => thread.failed));
+  // Whoever does not wait for it must not be ended by it.
+  failed.catch(() => undefined);
   return {
     taking,
     answering,
     locked: Promise.all(threads.map(({ locked }) => locked)).then(() => undefined),
-    failed: Promise.race(threads.map(({ failed }) => failed)),
+    failed,
     stop: async () => {
       const stopped = await Promise.allSettled(threads.map((thread) => thread.stop()));
       for (const one of stopped) if (one.status === "rejected") throw one.reason;

@@ -40,6 +40,7 @@ export interface OwnedPartitionParts {
 /** Whoever wants a row reads it from the changelog. */
 const NOWHERE: RowPublisher = { publish: () => undefined };
 const BACKOFF_MS = { first: 200, most: 5_000 };
+const CATALOGUE_POLL_MS = 100;
 /** What a broker, or another owner, may mend: everything else ends the process. */
 const PASSING = new Set(["BROKER_FAILED", "OWNERSHIP_LOST", "REGISTRY_FAILED"]);
 
@@ -101,6 +102,7 @@ export class OwnedPartition {
     try {
       await this.withStore(async (store) => {
         const restored = await this.restore(store, signal);
+        await this.firstCatalogue(signal);
         const state = await this.openState(store);
         try {
           const seconds = (performance.now() - startedAt) / 1000;
@@ -159,6 +161,11 @@ export class OwnedPartition {
     } finally {
       follower.unfollow(topic, this.partition);
     }
+  }
+
+  /** Nothing is folded without one, and the group's leader is making it. */
+  private async firstCatalogue(signal: AbortSignal): Promise<void> {
+    while ((await this.parts.catalogues.get(FIRST_CATALOGUE)) === undefined) await sleep(CATALOGUE_POLL_MS, undefined, { signal });
   }
 
   private async openState(store: KeyValueStore): Promise<PartitionState> {

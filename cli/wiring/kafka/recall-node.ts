@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import type { Config } from "../../../schemas/config.js";
 import { KindredError } from "../../../schemas/errors.js";
 import type { EpochMs, Offset, Partition } from "../../../schemas/ids.js";
 import type { UpdaterMetrics } from "../../../schemas/ports/admin.js";
@@ -166,7 +165,7 @@ export class RecallNode implements ServingNode {
       config,
       ref,
       itemVectors: itemVectors(ref),
-      sources: [...this.followed.values()].map(({ replica }) => replica),
+      state: [...this.followed.values()].map(({ replica }) => replica) as never,
       log,
       onSwap: ({ seconds }) => this.counters.swapped(seconds),
       ...(onMoved && { onMoved }),
@@ -184,7 +183,7 @@ export class RecallNode implements ServingNode {
 
   private async saveOnce(): Promise<void> {
     const position = await this.searchIndex?.save();
-    for (const [partition, { replica }] of this.followed) await replica.snapshot(position?.get(partition) ?? (0 as Offset));
+    for (const [partition, { replica }] of this.followed) await replica.snapshot((position as never as Map<Partition, Offset> | undefined)?.get(partition) ?? (0 as Offset));
   }
 
   private rows(): number {
