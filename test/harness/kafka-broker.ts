@@ -64,6 +64,9 @@ const SMALL: Readonly<Record<string, string>> = {
   "transaction.state.log.min.isr": "1",
   "transaction.state.log.num.partitions": "4",
   "group.initial.rebalance.delay.ms": "0",
+  // After a kill it is not let in again before its last session is over: 9 s by default.
+  "broker.session.timeout.ms": "3000",
+  "broker.heartbeat.interval.ms": "500",
   // By default half of the heap.
   "log.cleaner.dedupe.buffer.size": "4194304",
   // So that a test sees a compaction within a second or two of COMPACTS_SOON.
