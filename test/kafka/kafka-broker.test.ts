@@ -20,6 +20,30 @@ const settlesWithin = (promise: Promise<unknown>, ms: number): Promise<boolean> 
     sleep(ms).then(() => false),
   ]);
 
+/** What a client sees that comes in by the secured listener, at its first try. */
+async function listTopics(broker: TestBroker, config: Partial<KafkaConfig>): Promise<string[]> {
+  const brokers = [filesOf(broker).secureBrokers];
+  const admin = new Kafka({ logLevel: logLevel.NOTHING, retry: { retries: 0 }, ...config, brokers }).admin();
+  try {
+    await admin.connect();
+    return await admin.listTopics();
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function filesOf({ secure }: TestBroker): NonNullable<TestBroker["secure"]> {
+  if (secure === undefined) throw new Error("this broker has no secured listener");
+  return secure;
+}
+
+const pem = (file: string): Promise<string> => readFile(file, "utf8");
+const login = (mechanism: "plain" | "scram-sha-256" | "scram-sha-512", password: string): SASLOptions => ({
+  mechanism,
+  username: "ada",
+  password,
+});
+
 describe.skipIf(!canStart("kafka"))("a broker of a test's own", () => {
   let broker: TestBroker;
   let topics: KafkaTopics;
@@ -95,42 +119,36 @@ describe.skipIf(!canStart("kafka"))("a broker of a test's own", () => {
   });
 
   describe("by its secured listener", () => {
-    const files = () => {
-      if (broker.secure === undefined) throw new Error("this broker has no secured listener");
-      return broker.secure;
-    };
-    const listTopics = async (config: Partial<KafkaConfig>): Promise<string[]> => {
-      const kafka = new Kafka({ brokers: [files().secureBrokers], logLevel: logLevel.NOTHING, retry: { retries: 0 }, ...config });
-      const admin = kafka.admin();
-      try {
-        await admin.connect();
-        return await admin.listTopics();
-      } finally {
-        await admin.disconnect();
-      }
-    };
-    const trusting = async (file: string): Promise<{ ca: string[] }> => ({ ca: [await readFile(file, "utf8")] });
-    const login = (mechanism: "plain" | "scram-sha-256" | "scram-sha-512", password: string): SASLOptions => ({
-      mechanism,
-      username: "ada",
-      password,
-    });
-
     it.each(["plain", "scram-sha-256", "scram-sha-512"] as const)(
       "lets the right password in by %s and a wrong one not",
       async (mechanism) => {
-        const ssl = await trusting(files().caFile);
+        const ssl = { ca: await pem(filesOf(broker).caFile) };
         const topic = await topics.topic("secret");
-        expect(await listTopics({ ssl, sasl: login(mechanism, USERS.ada) })).toContain(topic);
-        await expect(listTopics({ ssl, sasl: login(mechanism, USERS.bob) })).rejects.toThrow(/authentication/i);
+        expect(await listTopics(broker, { ssl, sasl: login(mechanism, USERS.ada) })).toContain(topic);
+        await expect(listTopics(broker, { ssl, sasl: login(mechanism, USERS.bob) })).rejects.toThrow(/authentication/i);
       },
     );
 
     it("is signed by its own authority and no other", async () => {
       const sasl = login("plain", USERS.ada);
-      await expect(listTopics({ ssl: await trusting(files().strangerCaFile), sasl })).rejects.toThrow(/certificate/i);
-      await expect(listTopics({ ssl: false, sasl })).rejects.toThrow();
+      await expect(listTopics(broker, { ssl: { ca: await pem(filesOf(broker).strangerCaFile) }, sasl })).rejects.toThrow(/certificate/i);
+      await expect(listTopics(broker, { ssl: false, sasl })).rejects.toThrow();
     });
+  });
+});
+
+describe.skipIf(!canStart("kafka"))("a broker that wants certificates of its clients", () => {
+  it("lets in who has one that its authority signed", async () => {
+    const broker = await startBroker({ scramUsers: USERS, clientCertificates: true });
+    try {
+      const { caFile, clientCertFile, clientKeyFile } = filesOf(broker);
+      const sasl = login("scram-sha-256", USERS.ada);
+      const ssl = { ca: await pem(caFile), cert: await pem(clientCertFile), key: await pem(clientKeyFile) };
+      expect(await listTopics(broker, { ssl, sasl })).toEqual(expect.any(Array));
+      await expect(listTopics(broker, { ssl: { ca: ssl.ca }, sasl })).rejects.toThrow();
+    } finally {
+      await broker.stop();
+    }
   });
 });
 
