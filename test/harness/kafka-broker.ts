@@ -64,6 +64,9 @@ const SMALL: Readonly<Record<string, string>> = {
   "transaction.state.log.min.isr": "1",
   "transaction.state.log.num.partitions": "4",
   "group.initial.rebalance.delay.ms": "0",
+  // After a kill it is not let in again before its last session is over: 9 s by default.
+  "broker.session.timeout.ms": "3000",
+  "broker.heartbeat.interval.ms": "500",
   // By default half of the heap.
   "log.cleaner.dedupe.buffer.size": "4194304",
   // So that a test sees a compaction within a second or two of COMPACTS_SOON.
@@ -80,6 +83,9 @@ export const COMPACTS_SOON: Readonly<Record<string, string>> = {
   "delete.retention.ms": "100",
 };
 
+/** Enough that each partition of the groups' topic is asked for one: they are loaded one by one. */
+const ANY_GROUPS = Array.from({ length: 24 }, (_, i) => `kindred-harness-ready-${i}`);
+
 /** The port accepts before the coordinators of groups and transactions do; who starts with either would have to retry. */
 async function coordinatorsAnswer(brokers: string): Promise<void> {
   const kafka = new Kafka({
@@ -95,7 +101,7 @@ async function coordinatorsAnswer(brokers: string): Promise<void> {
   const producer = kafka.producer({ transactionalId: "kindred-harness-ready", idempotent: true, maxInFlightRequests: 1 });
   try {
     await admin.connect();
-    await admin.describeGroups(["kindred-harness-ready"]);
+    await admin.describeGroups(ANY_GROUPS);
     await producer.connect();
   } finally {
     await Promise.allSettled([admin.disconnect(), producer.disconnect()]);

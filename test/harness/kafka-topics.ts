@@ -125,7 +125,10 @@ function readUntil(consumer: Consumer, ends: ReadonlyMap<number, number>, timeou
   return new Promise((resolve, reject) => {
     const told = (): string => [...left].map(([partition, end]) => `partition ${partition} to ${end}`).join(", ");
     const timer = setTimeout(() => reject(new Error(`not read within ${timeoutMs} ms: ${told()}`)), timeoutMs);
-    consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
+    // What passes, e.g. a coordinator that is still loading, kafkajs begins again by itself.
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      if (!payload.restart) reject(payload.error);
+    });
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
       if (Number(lastOffset) + 1 >= (left.get(partition) ?? Number.POSITIVE_INFINITY)) left.delete(partition);
       if (left.size > 0) return;

@@ -47,31 +47,27 @@ export async function freePorts(count: number): Promise<number[]> {
 
 /** Another server of the tests, in a process and a directory of its own; both are gone when the test process is. */
 export class ServerProcess {
-  private readonly keeper: ServerKeeper;
   private child: ChildProcess | undefined;
 
   private constructor(
     readonly directory: string,
-    private command: ServerCommand,
-  ) {
-    this.keeper = new ServerKeeper(directory);
-  }
+    private readonly keeper: ServerKeeper,
+    private readonly command: ServerCommand,
+  ) {}
 
   /** Makes the directory, asks `prepare` for the command that is to run there, runs it and waits until it is ready. */
   static async start(name: string, prepare: (directory: string) => Promise<ServerCommand>): Promise<ServerProcess> {
-    const { path, remove } = await temporaryDirectory(name);
-    const command = await prepare(path).catch(async (error: unknown) => {
-      await remove();
-      throw error;
-    });
-    const server = new ServerProcess(path, command);
+    const { path } = await temporaryDirectory(name);
+    const keeper = new ServerKeeper(path);
+    let server: ServerProcess | undefined;
     try {
+      server = new ServerProcess(path, keeper, await prepare(path));
       await server.run();
+      return server;
     } catch (error) {
-      await server.stop();
+      await (server?.stop() ?? keeper.close());
       throw error;
     }
-    return server;
   }
 
   get pid(): number {
