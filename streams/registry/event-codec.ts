@@ -27,7 +27,8 @@ export interface EventCodec {
   /** @throws KindredError RECORD_UNREADABLE, UNKNOWN_SCHEMA, ITEM_INFO; REGISTRY_FAILED where ready() was not waited for */
   item(value: Uint8Array): ItemInfo;
   /**
-   * For what we produce. Registers our schema first, when it is first asked for (subject `<topic>-value`).
+   * For what we produce. Registers our schema first, when it is first asked for (subject `<topic>-value`). Where the registry is away,
+   * the id that it once gave this schema is as good.
    * @throws KindredError SCHEMA_INCOMPATIBLE, REGISTRY_FAILED
    */
   eventEncoder(topic: string): Promise<(event: BehaviourEvent) => Buffer>;
@@ -93,14 +94,17 @@ class JsonCodec implements EventCodec {
 
 class RegistryCodec implements EventCodec {
   readonly #client: RegistryClient;
+  readonly #kept: SchemaFiles | undefined;
+  readonly #log: CodecLog;
   readonly #schemas: SchemaCache;
   readonly #encoders = new Map<string, Promise<Encoder>>();
 
   /** @throws KindredError CONFIG_INVALID */
   constructor({ cacheDirectory, log, ...address }: RegistryCodecOptions) {
     this.#client = new RegistryClient(address);
-    const kept = cacheDirectory === undefined ? {} : { kept: new SchemaFiles(cacheDirectory, this.#client.shown) };
-    this.#schemas = new SchemaCache({ source: this.#client, log, ...kept });
+    this.#kept = cacheDirectory === undefined ? undefined : new SchemaFiles(cacheDirectory, this.#client.shown);
+    this.#log = log;
+    this.#schemas = new SchemaCache({ source: this.#client, log, ...(this.#kept && { kept: this.#kept }) });
   }
 
   async ready(values: readonly (Uint8Array | null)[], signal: AbortSignal): Promise<void> {
@@ -167,9 +171,26 @@ class RegistryCodec implements EventCodec {
 
   async #register(subject: string, schema: object): Promise<Encoder> {
     const text = JSON.stringify(schema);
-    const { id } = await this.#client.register(subject, { type: "AVRO", schema: text });
+    const id = await this.#idOf(subject, text);
     await this.#schemas.learn(id, { type: "AVRO", schema: text, references: [] });
     return wireEncoder(schema, id);
+  }
+
+  async #idOf(subject: string, schema: string): Promise<number> {
+    try {
+      const { id } = await this.#client.register(subject, { type: "AVRO", schema });
+      await this.#kept
+        ?.writeRegistration(subject, schema, id)
+        .catch((err: unknown) =>
+          this.#log.warn({ err, subject }, "a schema's id cannot be kept; the next start needs the registry for it"),
+        );
+      return id;
+    } catch (err) {
+      const kept = err instanceof KindredError && err.canRetry ? await this.#kept?.readRegistration(subject, schema) : undefined;
+      if (kept === undefined) throw err;
+      this.#log.warn({ err, subject, id: kept }, "the schema registry is away; our schema has the id that it gave it before");
+      return kept;
+    }
   }
 }
 

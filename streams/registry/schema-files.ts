@@ -1,30 +1,14 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type RegisteredSchema, SCHEMA_TYPES } from "./registered-schema.js";
+import type { RegisteredSchema } from "./registered-schema.js";
 
-interface Kept {
-  /** Ids are a registry's own: those of another mean other schemas. */
-  readonly registry: string;
-  readonly id: number;
-  readonly schema: RegisteredSchema;
-}
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-const checksumOf = (kept: Kept): string => createHash("sha256").update(JSON.stringify(kept)).digest("hex");
-
-function isKept(value: unknown): value is Kept & { readonly sha256: string } {
-  if (typeof value !== "object" || value === null) return false;
-  const { registry, id, schema } = value as Partial<Kept>;
-  return (
-    typeof registry === "string" &&
-    typeof id === "number" &&
-    typeof schema?.schema === "string" &&
-    SCHEMA_TYPES.includes(schema.type) &&
-    Array.isArray(schema.references)
-  );
-}
-
-/** Schemas once fetched, one small file an id: what was decoded once can be decoded without a registry. */
+/**
+ * What the registry once said, one small file an answer, so that a start without a registry decodes what was decoded before, and
+ * writes what was written. Each file has a checksum, the question and the registry: ids are a registry's own, those of another mean other schemas.
+ */
 export class SchemaFiles {
   constructor(
     private readonly directory: string,
@@ -33,38 +17,56 @@ export class SchemaFiles {
 
   /** undefined where the id is not kept, or its file is damaged or of another registry: then it is fetched again. */
   async read(id: number): Promise<RegisteredSchema | undefined> {
+    return (await this.#read(`${id}.json`, { id })) as RegisteredSchema | undefined;
+  }
+
+  async write(id: number, schema: RegisteredSchema): Promise<void> {
+    await this.#write(`${id}.json`, { id }, schema);
+  }
+
+  /** The id under which `subject` has this very text; undefined where that is not kept. */
+  async readRegistration(subject: string, schema: string): Promise<number | undefined> {
+    return (await this.#read(registrationName(subject), { subject, schema })) as number | undefined;
+  }
+
+  async writeRegistration(subject: string, schema: string, id: number): Promise<void> {
+    await this.#write(registrationName(subject), { subject, schema }, id);
+  }
+
+  async #read(name: string, question: object): Promise<unknown> {
     try {
-      const parsed: unknown = JSON.parse(await readFile(this.#path(id), "utf8"));
-      if (!isKept(parsed)) return undefined;
-      const { sha256, registry, schema } = parsed;
-      const sound = sha256 === checksumOf({ registry, id: parsed.id, schema });
-      return sound && registry === this.registry && parsed.id === id ? schema : undefined;
+      const { checksum, answer } = JSON.parse(await readFile(join(this.directory, name), "utf8")) as { checksum: unknown; answer: unknown };
+      return checksum === this.#checksum(question, answer) ? answer : undefined;
     } catch {
       return undefined;
     }
   }
 
   /** Written aside, synced and renamed: a reader never sees half of it. */
-  async write(id: number, schema: RegisteredSchema): Promise<void> {
+  async #write(name: string, question: object, answer: unknown): Promise<void> {
     await mkdir(this.directory, { recursive: true });
-    const kept: Kept = { registry: this.registry, id, schema };
-    const aside = join(this.directory, `${id}.${randomUUID()}.tmp`);
+    const aside = join(this.directory, `${name}.${randomUUID()}.tmp`);
     try {
       const file = await open(aside, "w");
       try {
-        await file.writeFile(`${JSON.stringify({ ...kept, sha256: checksumOf(kept) })}\n`);
+        await file.writeFile(
+          `${JSON.stringify({ checksum: this.#checksum(question, answer), registry: this.registry, question, answer })}\n`,
+        );
         await file.sync();
       } finally {
         await file.close();
       }
-      await rename(aside, this.#path(id));
+      await rename(aside, join(this.directory, name));
     } catch (error) {
       await rm(aside, { force: true });
       throw error;
     }
   }
 
-  #path(id: number): string {
-    return join(this.directory, `${id}.json`);
+  #checksum(question: object, answer: unknown): string {
+    return sha256(JSON.stringify([this.registry, question, answer]));
   }
 }
+
+// A subject may be longer than a file's name.
+const registrationName = (subject: string): string => `subject-${sha256(subject).slice(0, 32)}.json`;

@@ -33,6 +33,8 @@ describe("kindred, called", () => {
     "items import",
     "dead-letters list",
     "dead-letters replay",
+    "schemas register",
+    "schemas list",
     "state hash",
     "state get",
     "state verify",

@@ -220,12 +220,18 @@ describe("a real schema registry", () => {
     const options = { url: door.url, cacheDirectory: place.path, log: quiet };
     const first = registryCodec(options);
     await first.ready(values, ever);
+    const topic = newTopic();
+    const written = (await first.eventEncoder(topic))(event(GOOD));
     await first.close();
     await door.shut();
     const second = registryCodec(options);
     await second.ready(values, ever);
     expect(values.map((value) => second.event(value, LATEST))).toEqual([event(GOOD), event(GOOD)]);
     expect(second.stats().fetches).toBe(0);
+    // What it wrote it goes on writing; what it never has it cannot.
+    const again = (await second.eventEncoder(topic))(event(GOOD));
+    expect([again, second.event(again, LATEST)]).toEqual([written, event(GOOD)]);
+    await expect(second.eventEncoder(newTopic())).rejects.toThrow(code("REGISTRY_FAILED"));
     await second.close();
 
     await door.open();
@@ -236,7 +242,7 @@ describe("a real schema registry", () => {
     await third.ready(values, ever);
     expect(third.event(one(GOOD), LATEST)).toEqual(event(GOOD));
     expect(door.asked.slice(asked)).toEqual([`GET /schemas/ids/${id}`]);
-    expect(readdirSync(place.path)).toHaveLength(2);
+    expect(readdirSync(place.path).filter((name) => name.endsWith(".tmp"))).toEqual([]);
     await third.close();
     await place.remove();
   });

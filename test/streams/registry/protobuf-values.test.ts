@@ -140,7 +140,7 @@ describe("values of a Protobuf schema", () => {
     const read = reading('syntax = "proto3"; message E { string user = 1; }');
     // Group 15 with a varint in it; user as a varint; then user.
     expect(read(Buffer.from("00" + "7b08017c" + "0805" + "0a0175", "hex"))).toEqual({ user: "u" });
-    for (const broken of ["00" + "7b0801", "00" + "7c", "00" + "0600", "00" + "00", "00" + "0aff01", "00" + "7b".repeat(99)])
+    for (const broken of ["00" + "7b0801", "00" + "7c", "00" + "0600", "00" + "00", "00" + "0aff01", `00${"7b".repeat(99)}`])
       expect(() => read(Buffer.from(broken, "hex"))).toThrow();
   });
 

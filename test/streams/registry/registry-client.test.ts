@@ -1,8 +1,13 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RegistryClient, shownUrl } from "../../../streams/registry/registry-client.js";
+import { temporaryDirectory } from "../../harness/kindred-process.js";
 
 const SECRET = "s3cret-of-the-registry";
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -78,6 +83,26 @@ describe("RegistryClient", () => {
       await client.close();
     }
     expect(shownUrl(`http://me:${SECRET}@registry:8081/api/`)).toBe("http://registry:8081/api");
+  });
+
+  it("trusts a registry by the authority it is told, and no other", async () => {
+    const place = await temporaryDirectory("registry-tls");
+    const [cert, key] = [join(place.path, "cert.pem"), join(place.path, "key.pem")];
+    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+    const name = ["-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1"];
+    expect(spawnSync("openssl", ["req", "-x509", ...curve, ...name, "-keyout", key, "-out", cert]).status).toBe(0);
+    const secure = createTlsServer({ cert: readFileSync(cert), key: readFileSync(key) }, (_, response) => {
+      response.writeHead(200, { "content-type": "application/json" }).end('{"schema":"top"}');
+    });
+    await new Promise<void>((listening) => secure.listen(0, "127.0.0.1", listening));
+    const address = { url: `https://127.0.0.1:${(secure.address() as AddressInfo).port}` };
+    const [trusting, strange] = [new RegistryClient({ ...address, caFile: cert }), new RegistryClient(address)];
+    expect(await trusting.schemaOf(1)).toMatchObject({ schema: "top" });
+    expect(await fails(strange.schemaOf(1))).toMatchObject({ code: "REGISTRY_FAILED", message: expect.stringContaining("self-signed") });
+    await Promise.all([trusting.close(), strange.close()]);
+    secure.closeAllConnections();
+    secure.close();
+    await place.remove();
   });
 
   it("fetches what a schema refers to, what that refers to before it, and once", async () => {

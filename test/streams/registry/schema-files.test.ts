@@ -30,10 +30,27 @@ describe("SchemaFiles", () => {
     expect(await files("http://127.0.0.1:9999").read(7)).toBeUndefined();
   });
 
+  it("knows the id that a subject's very schema has, however long the name", async () => {
+    const subject = `${"t".repeat(249)}-value`;
+    await files().writeRegistration(subject, '"string"', 12);
+    expect(await files().readRegistration(subject, '"string"')).toBe(12);
+    expect(await files().readRegistration(subject, '"int"')).toBeUndefined();
+    expect(await files().readRegistration("t-value", '"string"')).toBeUndefined();
+    expect(await files("http://127.0.0.1:9999").readRegistration(subject, '"string"')).toBeUndefined();
+  });
+
   it("takes no file that was cut, changed, renamed or made by someone else", async () => {
     await files().write(7, SCHEMA);
     const whole = readFileSync(path("7.json"), "utf8");
-    for (const damaged of [whole.slice(0, -10), whole.replace("string", "stronk"), "", "null", "[]", '{"id":7}', '{"schema":null}']) {
+    for (const damaged of [
+      whole.slice(0, -10),
+      whole.replace("string", "stronk"),
+      "",
+      "null",
+      "[]",
+      "{}",
+      '{"checksum":null,"answer":{}}',
+    ]) {
       writeFileSync(path("7.json"), damaged);
       expect(await files().read(7), damaged).toBeUndefined();
     }
