@@ -163,7 +163,7 @@ export class PartitionReplica {
     return this.#reader.scanRows(batchRows);
   }
 
-  /** Rows that changed in commits that ended at `offset` or later; undefined where that is not known: scan all rows instead. */
+  /** Rows that may be others than they were when `appliedOffset` was `offset`; undefined where that is not known: scan all rows instead. */
   changedSince(offset: Offset, batchRows = 512): AsyncIterable<PublishedRows> | undefined {
     this.#check();
     return offset < this.#upkeep.changesFrom ? undefined : this.#reader.changedSince(offset, batchRows);
