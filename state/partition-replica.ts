@@ -4,6 +4,7 @@ import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/port
 import type { ChangelogRecord } from "../schemas/ports/changelog.js";
 import type { FoldedBatch } from "../schemas/ports/folded-batch.js";
 import type { StoreWrite } from "../schemas/ports/key-value-store.js";
+import type { PublishedRows, RowSource } from "../schemas/ports/row-source.js";
 import { asActive } from "./as-active.js";
 import { encodeChanges } from "./change-record.js";
 import { type ChangelogMark, decodeMark, encodeMark } from "./changelog-mark.js";
@@ -13,7 +14,7 @@ import { type OpenedPartition, openPartition, type PartitionStateOptions } from 
 import { encodeMeta, type PartitionMeta, summaryOf } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
 import { encodeChangesFrom, PartitionUpkeep } from "./partition-upkeep.js";
-import { type PublishedRows, toPublishedRows } from "./published-rows.js";
+import { toPublishedRows } from "./published-rows.js";
 import { ReplicaChunk } from "./replica-chunk.js";
 import { ReplicaRows, readBefore } from "./replica-rows.js";
 import { RowCache } from "./row-cache.js";
@@ -38,7 +39,7 @@ const NOTHING = { folded: 0, duplicates: 0, erased: 0, skipped: 0 } as const;
  * the end. Between two of them, and while what is applied again overwrites what is newer, the rows are those of no commit: the store is
  * marked until they add up to what a position record says.
  */
-export class PartitionReplica {
+export class PartitionReplica implements RowSource {
   readonly partition: Partition;
   readonly #options: PartitionReplicaOptions;
   readonly #arena = new WriteArena(1 << 20);

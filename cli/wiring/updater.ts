@@ -207,7 +207,7 @@ export class Updater implements UpdaterPorts {
       config,
       ref,
       itemVectors: itemVectors(ref),
-      state: this.stores.state,
+      sources: [this.stores.state],
       log,
       onSwap: ({ seconds }) => this.counters.swapped(seconds),
       ...(onMoved && { onMoved }),
