@@ -9,6 +9,7 @@ import { asActive } from "./as-active.js";
 import { encodeChanges } from "./change-record.js";
 import { type ChangelogMark, decodeMark, encodeMark } from "./changelog-mark.js";
 import type { FoldContext } from "./fold-context.js";
+import { ItemFinder } from "./item-finder.js";
 import { CHANGELOG_KEY, CHANGES_FROM_KEY, changeKey, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { type OpenedPartition, openPartition, type PartitionStateOptions } from "./open-partition.js";
 import { encodeMeta, type PartitionMeta, summaryOf } from "./partition-meta.js";
@@ -45,6 +46,7 @@ export class PartitionReplica implements RowSource {
   readonly #arena = new WriteArena(1 << 20);
   readonly #turns = new WriteTurns();
   #opened!: OpenedPartition;
+  #items!: ItemFinder;
   #meta!: PartitionMeta;
   #mark!: ChangelogMark;
   /** Contexts that rows may be of, oldest first; while a chunk is being written those of before and after. */
@@ -178,6 +180,7 @@ export class PartitionReplica implements RowSource {
     const { store, partition } = this.#options;
     const opened = await openPartition(this.#options);
     this.#opened = opened;
+    this.#items = new ItemFinder(opened.items);
     this.#meta = opened.meta;
     this.#mark = opened.mark;
     this.#contexts = opened.contexts;
@@ -199,7 +202,7 @@ export class PartitionReplica implements RowSource {
     const known = await this.#contextsOf(chunk);
     const before = await readBefore(this.#options.store, chunk);
     this.#arena.reset();
-    const made = new ReplicaRows(this.#meta, this.#arena);
+    const made = new ReplicaRows(this.#meta, this.#items, this.#arena);
     made.make(chunk, before, known);
     const { items } = this.#opened;
     const { erased, writes } = made;

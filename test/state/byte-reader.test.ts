@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { ByteReader, writeVarint } from "../../state/byte-reader.js";
+import { ItemFinder } from "../../state/item-finder.js";
+import { ItemTable } from "../../state/item-table.js";
 
 const read = (bytes: Uint8Array): ByteReader => new ByteReader(bytes, "a thing", "here");
 
@@ -24,7 +26,7 @@ it("calls damage by its name and its place: what is cut short, and numbers that 
   const cut = { code: "STATE_CORRUPT", message: "a thing is damaged: it is cut short (here)" };
   expect(() => read(Uint8Array.of(0x80, 0x80)).varint()).toThrow(expect.objectContaining(cut));
   expect(() => read(Uint8Array.of(1, 2, 3)).double()).toThrow(expect.objectContaining(cut));
-  expect(() => read(Uint8Array.of(1, 2, 3)).text(4)).toThrow(expect.objectContaining(cut));
+  expect(() => read(Uint8Array.of(3, 2, 3)).item(new ItemFinder(new ItemTable()))).toThrow(expect.objectContaining(cut));
   expect(() => read(Uint8Array.of(1, 2, 3)).bytes(2 ** 50)).toThrow(expect.objectContaining(cut));
   expect(() => read(new Uint8Array(20).fill(0xff)).varint()).toThrow("a number is out of range");
 });

@@ -6,6 +6,7 @@ import type { Row } from "../../schemas/row.js";
 import { finish } from "../../state/derived-fields.js";
 import { blankRow, foldEvent } from "../../state/fold.js";
 import { FoldContext } from "../../state/fold-context.js";
+import { ItemFinder } from "../../state/item-finder.js";
 import { ItemTable } from "../../state/item-table.js";
 import { RowRecordWriter, readRow, readRowHead } from "../../state/row-record.js";
 import { UserRow } from "../../state/user-row.js";
@@ -38,7 +39,7 @@ const written = (row: Row, items: ItemTable): Buffer => {
 
 /** The row as it is after everything derived was made again. */
 function madeAgain(value: Uint8Array, context: FoldContext): UserRow {
-  const user = new UserRow("u" as UserId, readRow(value, context, "user u"));
+  const user = new UserRow("u" as UserId, readRow(value, context, new ItemFinder(context.items), "user u"));
   user.refresh(context.decay);
   user.stale = true;
   finish(user, context);
@@ -67,13 +68,13 @@ describe("a row of the changelog", () => {
         "ea07", // offset 1002
         "80f080f9a532", // 20,002 days in milliseconds
         "aa16", // landmark 2857, plus 1: days by sevens
+        "02", // two entries
         "02", // erased twice
         "00000000004a9340", // at 1234.5
         "02", // two event ids
         "02", // the third slot is next
         "20087c3e9e22b727", // the hash of `first`, hi and lo
         "3c90fe9972831b0f", // and of `second`
-        "02", // two entries
         "06736f6e673a31", // song:1
         "8040", // 4096, zigzag 8192
         "00", // as new as the newest
@@ -118,6 +119,7 @@ describe("a row of the changelog", () => {
 
   it("is damaged when cut anywhere, when it goes on, and where it does not fit its catalogue; a later version is told apart", () => {
     const context = contextOf();
+    const items = new ItemFinder(context.items);
     const value = written(
       folded(
         [
@@ -130,12 +132,12 @@ describe("a row of the changelog", () => {
       context.items,
     );
     for (let end = 0; end < value.length; end++)
-      expect(() => readRow(value.subarray(0, end), context, "user u")).toThrow(expect.objectContaining({ code: "STATE_CORRUPT" }));
-    expect(() => readRow(Buffer.concat([value, Buffer.of(0)]), context, "user u")).toThrow("goes on behind its end");
-    expect(() => readRow(value, contextOf(new ItemTable(), 1), "user u")).toThrow("its ring does not fit the catalogue");
+      expect(() => readRow(value.subarray(0, end), context, items, "user u")).toThrow(expect.objectContaining({ code: "STATE_CORRUPT" }));
+    expect(() => readRow(Buffer.concat([value, Buffer.of(0)]), context, items, "user u")).toThrow("goes on behind its end");
+    expect(() => readRow(value, contextOf(new ItemTable(), 1), items, "user u")).toThrow("its ring does not fit the catalogue");
     const later = Buffer.from(value);
     later[0] = 2;
-    expect(() => readRow(later, context, "user u")).toThrow(expect.objectContaining({ code: "DIRECTORY_NEWER" }));
+    expect(() => readRow(later, context, items, "user u")).toThrow(expect.objectContaining({ code: "DIRECTORY_NEWER" }));
     expect(() => readRowHead(later, "user u")).toThrow(expect.objectContaining({ code: "DIRECTORY_NEWER" }));
   });
 });
