@@ -104,15 +104,15 @@ export class Row {
     });
   }
 
-  /** An empty row: nothing folded, landmark -1. @throws KindredError INVALID_ARGUMENT */
-  static create(layout: RowLayout): Row {
+  /** An empty row: nothing folded, landmark -1. @param room for so many entries without growing. @throws KindredError INVALID_ARGUMENT */
+  static create(layout: RowLayout, room = FIRST_ENTRIES): Row {
     if (
       layout.generations.length > MAX_GENERATIONS ||
       layout.generations.some((g) => !(g.dims >= 1 && g.dims <= MAX_DIMS)) ||
       !(layout.ringCapacity >= 0 && layout.ringCapacity <= MAX_RING)
     )
       throw new KindredError("INVALID_ARGUMENT", "a row has at most 3 generations of at most 1024 dimensions and a ring of at most 1024");
-    const row = new Row(layout, FIRST_ENTRIES);
+    const row = new Row(layout, Math.max(FIRST_ENTRIES, room));
     row.u32[W.tag] = MAGIC | (ROW_VERSION << 8);
     row.u32[W.ringCapacity] = layout.ringCapacity;
     row.u32[W.generations] = layout.generations.length;

@@ -1,21 +1,30 @@
 import { KindredError } from "../schemas/errors.js";
+import type { ItemFinder } from "./item-finder.js";
+
+const FOUR_BYTES = 2 ** 28;
 
 /**
  * Writes an integer from 0 to 2^53 - 1 at `at`, seven bits a byte, lowest first, the top bit of a byte set where more follow; gives the end.
  */
 export function writeVarint(target: Uint8Array, at: number, value: number): number {
   let left = value;
-  // Bits are cheaper than division, and 32 of them are all that they take.
-  while (left > 0x7fffffff) {
-    target[at++] = (left % 0x80) | 0x80;
-    left = Math.floor(left / 0x80);
+  if (value >= FOUR_BYTES) {
+    // Bit operations have 32 bits, and remainders of doubles are slow: the lowest 28 by a product, then the rest.
+    const high = Math.floor(value / FOUR_BYTES);
+    const low = value - high * FOUR_BYTES;
+    target[at] = (low & 0x7f) | 0x80;
+    target[at + 1] = ((low >>> 7) & 0x7f) | 0x80;
+    target[at + 2] = ((low >>> 14) & 0x7f) | 0x80;
+    target[at + 3] = (low >>> 21) | 0x80;
+    at += 4;
+    left = high;
   }
   while (left > 0x7f) {
     target[at++] = (left & 0x7f) | 0x80;
     left >>>= 7;
   }
-  target[at++] = left;
-  return at;
+  target[at] = left;
+  return at + 1;
 }
 
 /** Reads what varints, text and numbers were written as; whatever does not fit is damage, never something else. */
@@ -60,9 +69,11 @@ export class ByteReader {
     return this.#bytes.readDoubleLE(this.#take(8));
   }
 
-  text(bytes: number): string {
+  /** An item by its id: a varint of its bytes before it. */
+  item(items: ItemFinder): number {
+    const bytes = this.varint();
     const from = this.#take(bytes);
-    return this.#bytes.toString("utf8", from, from + bytes);
+    return items.ordinal(this.#bytes, from, from + bytes);
   }
 
   bytes(bytes: number): Uint8Array {

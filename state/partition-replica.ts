@@ -4,16 +4,18 @@ import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/port
 import type { ChangelogRecord } from "../schemas/ports/changelog.js";
 import type { FoldedBatch } from "../schemas/ports/folded-batch.js";
 import type { StoreWrite } from "../schemas/ports/key-value-store.js";
+import type { PublishedRows, RowSource } from "../schemas/ports/row-source.js";
 import { asActive } from "./as-active.js";
 import { encodeChanges } from "./change-record.js";
 import { type ChangelogMark, decodeMark, encodeMark } from "./changelog-mark.js";
 import type { FoldContext } from "./fold-context.js";
+import { ItemFinder } from "./item-finder.js";
 import { CHANGELOG_KEY, CHANGES_FROM_KEY, changeKey, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { type OpenedPartition, openPartition, type PartitionStateOptions } from "./open-partition.js";
 import { encodeMeta, type PartitionMeta, summaryOf } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
 import { encodeChangesFrom, PartitionUpkeep } from "./partition-upkeep.js";
-import { type PublishedRows, toPublishedRows } from "./published-rows.js";
+import { toPublishedRows } from "./published-rows.js";
 import { ReplicaChunk } from "./replica-chunk.js";
 import { ReplicaRows, readBefore } from "./replica-rows.js";
 import { RowCache } from "./row-cache.js";
@@ -38,12 +40,13 @@ const NOTHING = { folded: 0, duplicates: 0, erased: 0, skipped: 0 } as const;
  * the end. Between two of them, and while what is applied again overwrites what is newer, the rows are those of no commit: the store is
  * marked until they add up to what a position record says.
  */
-export class PartitionReplica {
+export class PartitionReplica implements RowSource {
   readonly partition: Partition;
   readonly #options: PartitionReplicaOptions;
   readonly #arena = new WriteArena(1 << 20);
   readonly #turns = new WriteTurns();
   #opened!: OpenedPartition;
+  #items!: ItemFinder;
   #meta!: PartitionMeta;
   #mark!: ChangelogMark;
   /** Contexts that rows may be of, oldest first; while a chunk is being written those of before and after. */
@@ -163,7 +166,7 @@ export class PartitionReplica {
     return this.#reader.scanRows(batchRows);
   }
 
-  /** Rows that changed in commits that ended at `offset` or later; undefined where that is not known: scan all rows instead. */
+  /** Rows that may be others than they were when `appliedOffset` was `offset`; undefined where that is not known: scan all rows instead. */
   changedSince(offset: Offset, batchRows = 512): AsyncIterable<PublishedRows> | undefined {
     this.#check();
     return offset < this.#upkeep.changesFrom ? undefined : this.#reader.changedSince(offset, batchRows);
@@ -177,6 +180,7 @@ export class PartitionReplica {
     const { store, partition } = this.#options;
     const opened = await openPartition(this.#options);
     this.#opened = opened;
+    this.#items = new ItemFinder(opened.items);
     this.#meta = opened.meta;
     this.#mark = opened.mark;
     this.#contexts = opened.contexts;
@@ -198,7 +202,7 @@ export class PartitionReplica {
     const known = await this.#contextsOf(chunk);
     const before = await readBefore(this.#options.store, chunk);
     this.#arena.reset();
-    const made = new ReplicaRows(this.#meta, this.#arena);
+    const made = new ReplicaRows(this.#meta, this.#items, this.#arena);
     made.make(chunk, before, known);
     const { items } = this.#opened;
     const { erased, writes } = made;

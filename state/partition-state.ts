@@ -5,6 +5,7 @@ import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/port
 import type { ChangelogRecord } from "../schemas/ports/changelog.js";
 import { type FoldedBatch, MAX_UNCOMMITTED } from "../schemas/ports/folded-batch.js";
 import type { StoreWrite } from "../schemas/ports/key-value-store.js";
+import type { PublishedRows, RowSource } from "../schemas/ports/row-source.js";
 import { encodeMark } from "./changelog-mark.js";
 import { ChangelogEncoder } from "./changelog-records.js";
 import type { FoldContext } from "./fold-context.js";
@@ -15,7 +16,7 @@ import { encodeMeta, type PartitionMeta, summaryOf } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
 import { PartitionUpkeep } from "./partition-upkeep.js";
 import { BatchPreparer } from "./prepare-batch.js";
-import { type PublishedRows, toPublishedRows } from "./published-rows.js";
+import { toPublishedRows } from "./published-rows.js";
 import { RowCache } from "./row-cache.js";
 import { HashSum } from "./state-hash.js";
 import type { UserRow } from "./user-row.js";
@@ -39,7 +40,7 @@ interface PendingCommit {
  * while the last commit is being written. What fold needs is fetched first and may fail without harm (the same records can be
  * folded again); folding itself is synchronous. After a failed commit the object is of no more use: open the store again.
  */
-export class PartitionState {
+export class PartitionState implements RowSource {
   readonly partition: Partition;
   readonly #options: PartitionStateOptions;
   readonly #tip: FoldTip;

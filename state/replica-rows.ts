@@ -3,6 +3,7 @@ import type { KeyValueStore, StoreWrite } from "../schemas/ports/key-value-store
 import { Row } from "../schemas/row.js";
 import { finish } from "./derived-fields.js";
 import type { FoldContext } from "./fold-context.js";
+import type { ItemFinder } from "./item-finder.js";
 import { rowKey, tombstoneKeyOf } from "./keys.js";
 import type { ReplicaChunk } from "./replica-chunk.js";
 import { readRow, readRowHead } from "./row-record.js";
@@ -34,6 +35,7 @@ export class ReplicaRows {
 
   constructor(
     counted: { readonly hash: string; readonly rows: number; readonly tombstones: number },
+    private readonly items: ItemFinder,
     private readonly arena: WriteArena,
   ) {
     this.#hash = HashSum.parse(counted.hash);
@@ -74,7 +76,7 @@ export class ReplicaRows {
   }
 
   #put(id: UserId, value: Uint8Array, old: Row | undefined, context: FoldContext): void {
-    const user = UserRow.replacing(id, readRow(value, context, `user ${id}`), old);
+    const user = UserRow.replacing(id, readRow(value, context, this.items, `user ${id}`), old);
     const { row } = user;
     user.refresh(context.decay);
     user.stale = true;

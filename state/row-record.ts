@@ -1,9 +1,10 @@
 import { KindredError } from "../schemas/errors.js";
-import type { CatalogueNumber, ItemId } from "../schemas/ids.js";
+import type { CatalogueNumber } from "../schemas/ids.js";
 import { MAX_PROFILE_ITEMS, MAX_RING, Row } from "../schemas/row.js";
 import { ByteReader, writeVarint } from "./byte-reader.js";
 import type { FoldContext } from "./fold-context.js";
-import { ItemIdBytes, MAX_ITEM_ID_BYTES } from "./item-id-bytes.js";
+import type { ItemFinder } from "./item-finder.js";
+import { ITEM_ID_SLACK, ItemIdBytes, MAX_ITEM_ID_BYTES } from "./item-id-bytes.js";
 import type { ItemTable } from "./item-table.js";
 
 export const ROW_RECORD_VERSION = 1;
@@ -15,14 +16,15 @@ const MAX_ENTRY_BYTES = MAX_ITEM_ID_BYTES + 5 + 8;
 /**
  * A row without what its profile and catalogue give again: accumulators, sums, total weight, fingerprint and hash.
  *
- * version u8 = 1; varints: activation, catalogue, events, offset, newest event time, landmark + 1, erasure epoch; where that is
+ * version u8 = 1; varints: activation, catalogue, events, offset, newest event time, landmark + 1, entries, erasure epoch; where that is
  * above 0: erased at f64; the ring: varint count, where that is above 0 varint of the slot that is written next, then as many
- * hashes as they lie (hi u32, lo u32); varint entries, strongest first, each: varint bytes of the item id, the id in UTF-8, varint
+ * hashes as they lie (hi u32, lo u32); then the entries, strongest first, each: varint bytes of the item id, the id in UTF-8, varint
  * of the weight (zigzag: 0, -1, 1, -2, ...), varint of the newest event time less its own. Little endian.
  */
 export class RowRecordWriter {
   readonly #ids: ItemIdBytes;
-  readonly bytes = Buffer.allocUnsafeSlow(MAX_HEAD_BYTES + 8 * MAX_RING + MAX_ENTRY_BYTES * MAX_PROFILE_ITEMS);
+  readonly bytes = Buffer.allocUnsafeSlow(MAX_HEAD_BYTES + 8 * MAX_RING + MAX_ENTRY_BYTES * MAX_PROFILE_ITEMS + ITEM_ID_SLACK);
+  readonly #view = new DataView(this.bytes.buffer);
 
   constructor(items: ItemTable) {
     this.#ids = new ItemIdBytes(items);
@@ -31,6 +33,8 @@ export class RowRecordWriter {
   /** Writes the row into `bytes` from 0; gives its length. */
   write(row: Row): number {
     const { bytes } = this;
+    const ids = this.#ids;
+    const view = this.#view;
     const { updatedAt, ringCount, entryCount } = row;
     bytes[0] = ROW_RECORD_VERSION;
     let at = writeVarint(bytes, 1, row.activation);
@@ -39,6 +43,7 @@ export class RowRecordWriter {
     at = writeVarint(bytes, at, row.offset);
     at = writeVarint(bytes, at, updatedAt);
     at = writeVarint(bytes, at, row.landmark + 1);
+    at = writeVarint(bytes, at, entryCount);
     at = writeVarint(bytes, at, row.erasureEpoch);
     if (row.erasureEpoch > 0) at = bytes.writeDoubleLE(row.erasedAt, at);
     at = writeVarint(bytes, at, ringCount);
@@ -48,9 +53,8 @@ export class RowRecordWriter {
       bytes.set(ring, at);
       at += ring.length;
     }
-    at = writeVarint(bytes, at, entryCount);
     for (let i = 0; i < entryCount; i++) {
-      at = this.#ids.copy(row.entryItem(i), bytes, at);
+      at = ids.copy(row.entryItem(i), view, at);
       const weight = row.entryWeight(i);
       at = writeVarint(bytes, at, ((weight << 1) ^ (weight >> 31)) >>> 0);
       at = writeVarint(bytes, at, updatedAt - row.entryTs(i));
@@ -72,26 +76,31 @@ export function readRowHead(value: Uint8Array, where: string): RowRecordHead {
   return { activation: reader.varint(), catalogue: reader.varint() as CatalogueNumber };
 }
 
-/** The row, with what is derived still to be computed. @param context of the record's activation. @throws KindredError STATE_CORRUPT, DIRECTORY_NEWER */
-export function readRow(value: Uint8Array, context: FoldContext, where: string): Row {
+/**
+ * The row, with what is derived still to be computed.
+ * @param context of the record's activation @param items of the context's table @throws KindredError STATE_CORRUPT, DIRECTORY_NEWER
+ */
+export function readRow(value: Uint8Array, context: FoldContext, items: ItemFinder, where: string): Row {
   const reader = new ByteReader(value, "a row of the changelog", where);
   checkVersion(reader.byte(), where);
-  const row = Row.create(context.layout);
-  row.activation = reader.varint();
-  row.catalogue = reader.varint();
-  row.events = reader.varint();
-  row.offset = reader.varint();
-  row.updatedAt = reader.varint();
-  row.landmark = reader.varint() - 1;
+  const [activation, catalogue, events] = [reader.varint(), reader.varint(), reader.varint()];
+  const [offset, updatedAt, landmark] = [reader.varint(), reader.varint(), reader.varint() - 1];
+  const entries = reader.varint();
+  if (entries > MAX_PROFILE_ITEMS) throw reader.damaged("it has too many entries");
+  const row = Row.create(context.layout, entries);
+  row.activation = activation;
+  row.catalogue = catalogue;
+  row.events = events;
+  row.offset = offset;
+  row.updatedAt = updatedAt;
+  row.landmark = landmark;
   row.erasureEpoch = reader.varint();
   if (row.erasureEpoch > 0) row.erasedAt = reader.double();
   readRing(reader, row);
-  const entries = reader.varint();
-  if (entries > MAX_PROFILE_ITEMS) throw reader.damaged("it has too many entries");
   for (let i = 0; i < entries; i++) {
-    const item = context.items.ordinal(reader.text(reader.varint()) as ItemId);
+    const item = reader.item(items);
     const zigzag = reader.varint();
-    row.insertEntry(i, item, (zigzag >>> 1) ^ -(zigzag & 1), row.updatedAt - reader.varint());
+    row.insertEntry(i, item, (zigzag >>> 1) ^ -(zigzag & 1), updatedAt - reader.varint());
   }
   if (!reader.ended) throw reader.damaged("it goes on behind its end");
   return row;

@@ -73,7 +73,7 @@ export class Maintenance {
     const saved = await this.index?.save();
     this.tookMs = performance.now() - from;
     // Without an index here, the one that was saved before still needs its change records.
-    await state.snapshot(saved ?? (0 as Offset));
+    await state.snapshot(saved?.get(state.partition) ?? (0 as Offset));
     const { retentionDays } = this.config.journal;
     if (retentionDays === 0) return;
     const old = await journal.firstAcceptedFrom(journal.now() - retentionDays * DAY_MS);

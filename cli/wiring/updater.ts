@@ -212,7 +212,7 @@ export class Updater implements NodePorts {
       config,
       ref,
       itemVectors: itemVectors(ref),
-      state: this.stores.state,
+      sources: [this.stores.state],
       log,
       onSwap: ({ seconds }) => this.counters.swapped(seconds),
       ...(onMoved && { onMoved }),

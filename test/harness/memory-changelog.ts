@@ -31,7 +31,7 @@ export class MemoryChangelog implements ChangelogWriter, ChangelogReader {
     if (this.refusal !== undefined) throw this.refusal;
     this.writes += 1;
     for (const { key, value } of records)
-      this.#records.push({ offset: this.#end++, key: key.slice(), value: value === null ? null : value.slice() });
+      this.#records.push({ offset: this.#end++, key: Uint8Array.from(key), value: value === null ? null : Uint8Array.from(value) });
     this.#end += 1;
     return this.#end;
   }

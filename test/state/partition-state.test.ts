@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { KindredError } from "../../schemas/errors.js";
 import type { Offset, UserId } from "../../schemas/ids.js";
 import type { LogRecord, PositionedRecord } from "../../schemas/log-record.js";
 import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
@@ -10,6 +11,7 @@ import { Row } from "../../schemas/row.js";
 import { META_KEY } from "../../state/keys.js";
 import { decodeMeta } from "../../state/partition-meta.js";
 import { HashSum } from "../../state/state-hash.js";
+import { MemoryChangelog } from "../harness/memory-changelog.js";
 import { MemoryStore } from "../harness/memory-store.js";
 import { activate, catalogueOf, erase, event, positioned, SlowStore, TestPartition } from "./fold-fixture.js";
 import { aLog, CATALOGUES } from "./random-logs.js";
@@ -333,6 +335,27 @@ describe("PartitionState", () => {
     expect(partition.state.changedSince(6 as Offset)).toBeUndefined();
     expect(await changed(7)).toEqual(["u", "v"]);
     expect((await partition.state.verify()).faults).toEqual([]);
+  });
+
+  it("stores nothing that the changelog did not take, says why, and is right again when opened anew", async () => {
+    const changelog = new MemoryChangelog();
+    const log = positioned([activate(1), event("u", "a", 1), event("u", "b", 2), event("v", "c", 3)]);
+    const partition = await TestPartition.open(CATALOGUES, { changelog });
+    await partition.run(log.slice(0, 2));
+    const end = changelog.end;
+    const folded = await partition.state.fold(log.slice(2, 3), 3 as Offset);
+    const next = await partition.state.fold(log.slice(3), 4 as Offset);
+    changelog.refusal = new KindredError("OWNERSHIP_LOST", "another has it");
+    await expect(partition.state.commit(folded)).rejects.toBe(changelog.refusal);
+    changelog.refusal = undefined;
+    for (const late of [partition.state.commit(next), partition.state.fold([], 4 as Offset), partition.state.verify()])
+      await expect(late).rejects.toMatchObject({ code: "OWNERSHIP_LOST" });
+    expect(changelog.end).toBe(end);
+    await partition.reopen();
+    expect([partition.state.appliedOffset, partition.state.changelogNext]).toEqual([2, end]);
+    await partition.run(log);
+    expect(partition.hash).toBe((await straight(log)).hash);
+    expect(partition.state.changelogNext).toBe(changelog.end);
   });
 
   it("trims changes at a snapshot and says when it cannot tell what changed", async () => {
