@@ -3,6 +3,7 @@ import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { Log } from "../../schemas/ports/log.js";
 import type { KafkaSettings } from "./client.js";
+import { refuseDamaged } from "./damaged-batch.js";
 import { asKindredError } from "./kafka-errors.js";
 import { withAdmin } from "./topics.js";
 
@@ -175,6 +176,7 @@ export class TopicFollower {
     const next = Number(batch.lastOffset()) + 1;
     const beating = setInterval(() => void heartbeat().catch(() => undefined), 1_000);
     try {
+      refuseDamaged(batch.topic, batch.partition, records);
       if (next > followed.next) await followed.follower.take(records, next);
     } catch (error) {
       this.failing.abort(error);
