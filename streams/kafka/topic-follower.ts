@@ -17,6 +17,8 @@ export interface Follower {
    * be empty). The next come when it has resolved.
    */
   take(records: readonly KafkaMessage[], next: number): Promise<void> | void;
+  /** It knows what to do with records that stand for damaged ones (`damageOf`); else they end the reading. */
+  readonly takesDamaged?: boolean;
 }
 
 interface Followed {
@@ -176,7 +178,7 @@ export class TopicFollower {
     const next = Number(batch.lastOffset()) + 1;
     const beating = setInterval(() => void heartbeat().catch(() => undefined), 1_000);
     try {
-      refuseDamaged(batch.topic, batch.partition, records);
+      if (!followed.follower.takesDamaged) refuseDamaged(batch.topic, batch.partition, records);
       if (next > followed.next) await followed.follower.take(records, next);
     } catch (error) {
       this.failing.abort(error);
