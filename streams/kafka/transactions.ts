@@ -5,6 +5,12 @@ import { PATIENT } from "./client.js";
 import { asKindredError, isFenced } from "./kafka-errors.js";
 import { type OutRecord, sendInPieces, type TopicLimits } from "./out-records.js";
 
+/**
+ * Who is killed in the middle leaves a transaction open, and nobody reads on behind it until it is ended: by the next who takes the id, or by the
+ * broker after so long.
+ */
+const TIMEOUT_MS = 20_000;
+
 /** Sends records within a transaction, and says where each of them lies. */
 export type Send = (records: readonly OutRecord[]) => Promise<Offset[]>;
 
@@ -14,6 +20,7 @@ export type Send = (records: readonly OutRecord[]) => Promise<Offset[]>;
  */
 export class Transactions {
   private producer: Producer | undefined;
+  private turn: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly kafka: Kafka,
@@ -32,6 +39,7 @@ export class Transactions {
       transactionalId: this.id,
       idempotent: true,
       maxInFlightRequests: 1,
+      transactionTimeout: TIMEOUT_MS,
       createPartitioner: Partitioners.DefaultPartitioner,
       // The broker is still busy with the last transaction when the next begins: a matter of milliseconds.
       retry: { ...PATIENT, initialRetryTime: 20 },
@@ -52,7 +60,21 @@ export class Transactions {
    * the other, which is known after `open`). It is closed then.
    * @throws KindredError OWNERSHIP_LOST (another process has taken the id, or this is not open), BROKER_FAILED, what `work` throws
    */
-  async run<T>(work: (send: Send) => Promise<T>): Promise<T> {
+  run<T>(work: (send: Send) => Promise<T>): Promise<T> {
+    const done = this.turn.then(() => this.runNow(work));
+    this.turn = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Waits for the transaction that is under way. */
+  async close(): Promise<void> {
+    await this.turn;
+    const { producer } = this;
+    this.producer = undefined;
+    if (producer !== undefined) await disconnect(producer);
+  }
+
+  private async runNow<T>(work: (send: Send) => Promise<T>): Promise<T> {
     const { producer } = this;
     if (producer === undefined) throw new KindredError("OWNERSHIP_LOST", `the transactional id ${this.id} is not held`);
     try {
@@ -73,12 +95,6 @@ export class Transactions {
         throw new KindredError("OWNERSHIP_LOST", `another process has taken the transactional id ${this.id}`, undefined, { cause: error });
       throw asKindredError(error, `a transaction of ${this.id} failed`);
     }
-  }
-
-  async close(): Promise<void> {
-    const { producer } = this;
-    this.producer = undefined;
-    if (producer !== undefined) await disconnect(producer);
   }
 }
 

@@ -17,7 +17,11 @@ const catalogue = (number: number, tags: readonly string[] = ["rock"]): Catalogu
     tags.map((tag, i) => ({ item: `song:${i}` as ItemId, type: "song", tags: [tag] })),
   );
 /** Some 2 MB that no codec makes smaller: three chunks. */
-const large = (number: number): Catalogue => catalogue(number, Array.from({ length: 26_000 }, () => randomBytes(60).toString("base64url")));
+const large = (number: number): Catalogue =>
+  catalogue(
+    number,
+    Array.from({ length: 26_000 }, () => randomBytes(60).toString("base64url")),
+  );
 
 describe("the catalogues topic", () => {
   let fixture: KafkaFixture;
@@ -88,7 +92,11 @@ describe("the catalogues topic", () => {
     const begun = new Promise<void>((resolve) => {
       sent = resolve;
     });
-    const { topic, key, value } = { topic: fixture.topics.catalogues, key: Buffer.from("catalogue/0000000009/00000"), value: Buffer.from("x") };
+    const { topic, key, value } = {
+      topic: fixture.topics.catalogues,
+      key: Buffer.from("catalogue/0000000009/00000"),
+      value: Buffer.from("x"),
+    };
     const left = torn.run(async (send) => {
       await send([{ topic, partition: 0, key, value, headers: { chunks: "1" } }]);
       sent();
