@@ -18,3 +18,12 @@ export interface NewDeadLetter {
 
 /** Longest original kept; what is longer was refused for its length, or is a damaged block. */
 export const MAX_ORIGINAL_BYTES = 64 << 10;
+
+/** UTF-8 text where the bytes are that, else base64 with its prefix. */
+export function originalText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return `base64:${Buffer.from(bytes).toString("base64")}`;
+  }
+}

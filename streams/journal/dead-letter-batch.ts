@@ -3,7 +3,7 @@ import type { EpochMs, UserId } from "../../schemas/ids.js";
 import type { DeadLetter } from "../../schemas/ports/admin.js";
 import type { PayloadCipher } from "../../schemas/ports/event-log.js";
 import type { KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
-import { MAX_ORIGINAL_BYTES, type NewDeadLetter } from "../new-dead-letter.js";
+import { MAX_ORIGINAL_BYTES, type NewDeadLetter, originalText } from "../new-dead-letter.js";
 import { allOf, META, numberKey, numberOf } from "./journal-keys.js";
 import { type PayloadKey, type PayloadKeys, SYSTEM_REF } from "./payload-keys.js";
 
@@ -158,17 +158,8 @@ function plainOf({ code, message, origin, original, raw }: NewDeadLetter, at: Ep
     message,
     origin,
     at,
-    original: asText(original.subarray(0, MAX_ORIGINAL_BYTES)),
+    original: originalText(original.subarray(0, MAX_ORIGINAL_BYTES)),
     ...(raw !== undefined && { raw }),
   };
   return Buffer.from(JSON.stringify(plain));
-}
-
-/** UTF-8 text where the bytes are that, else base64 with its prefix. */
-function asText(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return `base64:${Buffer.from(bytes).toString("base64")}`;
-  }
 }

@@ -1,15 +1,9 @@
-import type { DeadLetter } from "../../schemas/ports/admin.js";
 import type { PayloadCipher } from "../../schemas/ports/event-log.js";
 import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
+import type { KeptLetter } from "../replay-letters.js";
 import { DeadLetterBatch, type DeadLetterCounters, FIRST_NONCE, HEAD_BYTES, type PlainLetter } from "./dead-letter-batch.js";
 import { allOf, META, numberKey, numberOf, readNumber } from "./journal-keys.js";
 import type { PayloadKeys } from "./payload-keys.js";
-
-/** A letter read back, with the event as it was read where that is known. */
-export interface KeptLetter {
-  readonly letter: DeadLetter;
-  readonly raw?: unknown;
-}
 
 /**
  * Dead letters in the journal's store, sealed, at most `limit`. What changes them is a batch that says what to write:

@@ -3,6 +3,7 @@ import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { Log } from "../../schemas/ports/log.js";
 import type { KafkaSettings } from "./client.js";
+import { refuseDamaged } from "./damaged-batch.js";
 import { asKindredError } from "./kafka-errors.js";
 import { withAdmin } from "./topics.js";
 
@@ -16,6 +17,8 @@ export interface Follower {
    * be empty). The next come when it has resolved.
    */
   take(records: readonly KafkaMessage[], next: number): Promise<void> | void;
+  /** It knows what to do with records that stand for damaged ones (`damageOf`); else they end the reading. */
+  readonly takesDamaged?: boolean;
 }
 
 interface Followed {
@@ -175,6 +178,7 @@ export class TopicFollower {
     const next = Number(batch.lastOffset()) + 1;
     const beating = setInterval(() => void heartbeat().catch(() => undefined), 1_000);
     try {
+      if (!followed.follower.takesDamaged) refuseDamaged(batch.topic, batch.partition, records);
       if (next > followed.next) await followed.follower.take(records, next);
     } catch (error) {
       this.failing.abort(error);

@@ -1,0 +1,127 @@
+import { spawnSync } from "node:child_process";
+import { connect } from "node:net";
+import { CompressionTypes, Kafka, type KafkaMessage, Partitioners } from "kafkajs";
+import { compressSync } from "snappy";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { unsnappy } from "../../streams/kafka/codecs.js";
+import { crc32c, damageOf } from "../../streams/kafka/damaged-batch.js";
+import { TopicFollower } from "../../streams/kafka/topic-follower.js";
+import { KafkaFixture, silent } from "./kafka-fixture.js";
+
+const CODECS = { gzip: CompressionTypes.GZIP, snappy: CompressionTypes.Snappy, lz4: CompressionTypes.LZ4, zstd: CompressionTypes.ZSTD };
+/** Repetitive, so that it is compressed, and longer than any block of a codec's framing. */
+const LINES = Array.from({ length: 6_000 }, (_, i) => `user-${i % 50} plays song:${i} in the made-up town of tests`);
+
+const textOf = (records: readonly KafkaMessage[]): string[] => records.map(({ value }) => String(value));
+
+describe("compressed topics", () => {
+  const fixture = new KafkaFixture();
+  beforeAll(() => fixture.open());
+  afterAll(() => fixture.close());
+
+  /** As kcat sends it, one partition. */
+  function kcat(topic: string, codec: string): void {
+    const args = [
+      "-b",
+      fixture.settings.brokers,
+      "-P",
+      "-t",
+      topic,
+      "-p",
+      "0",
+      "-z",
+      codec,
+      "-X",
+      "linger.ms=50",
+      "-X",
+      "batch.num.messages=10000",
+    ];
+    const run = spawnSync("kcat", args, { input: LINES.join("\n") });
+    if (run.status !== 0) throw new Error(`kcat: ${run.error?.message ?? run.stderr.toString()}`);
+  }
+
+  const topicFor = async (codec: string): Promise<string> => {
+    const topic = `${fixture.settings.groupId}.${codec}`;
+    const admin = fixture.kafka.admin();
+    await admin.connect();
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+    await admin.disconnect();
+    return topic;
+  };
+
+  it.each(Object.keys(CODECS))("of %s, as librdkafka writes it, are read whole and in order", async (codec) => {
+    const topic = await topicFor(`rd-${codec}`);
+    kcat(topic, codec);
+    expect(textOf(await fixture.all(topic))).toEqual(LINES);
+  });
+
+  it.each(["gzip", "snappy", "lz4"] as const)("of %s, as we write it, are read by us and by kcat", async (codec) => {
+    const topic = await topicFor(`own-${codec}`);
+    const producer = fixture.kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    await producer.connect();
+    await producer.send({ topic, compression: CODECS[codec], messages: LINES.map((value) => ({ value })) });
+    await producer.disconnect();
+    expect(textOf(await fixture.all(topic))).toEqual(LINES);
+    const read = spawnSync("kcat", ["-b", fixture.settings.brokers, "-C", "-t", topic, "-e", "-q"], { maxBuffer: 1 << 26 });
+    expect(read.stdout.toString().trimEnd().split("\n")).toEqual(LINES);
+  });
+
+  describe.each(["gzip", "snappy", "lz4", "zstd"] as const)("damaged on the way or on the broker's disk (%s)", (codec) => {
+    /** Flips a bit of whatever is long enough to be the answer to a fetch. */
+    const damaging = (): Kafka =>
+      new Kafka({
+        brokers: [fixture.settings.brokers],
+        logLevel: 0,
+        socketFactory: ({ host, port, onConnect }) => {
+          const socket = connect({ host, port }, onConnect);
+          const emit = socket.emit.bind(socket);
+          socket.emit = (name: string, ...args: unknown[]) => {
+            const [chunk] = args;
+            if (name === "data" && Buffer.isBuffer(chunk) && chunk.length > 2_000) chunk.writeUInt8(chunk.readUInt8(1_500) ^ 0x40, 1_500);
+            return emit(name, ...args);
+          };
+          return socket;
+        },
+      });
+
+    it("ends the reading of a topic of ours, and names topic, partition and offset", async () => {
+      const topic = await topicFor(`bad-${codec}`);
+      kcat(topic, codec);
+      const follower = new TopicFollower(damaging(), [topic], fixture.settings, silent);
+      await follower.start();
+      follower.follow(topic, 0, 0, { take: () => undefined });
+      await expect(follower.reached(topic, 0, LINES.length)).rejects.toMatchObject({
+        code: "RECORD_UNREADABLE",
+        message: expect.stringMatching(new RegExp(`damaged.*checksum.*${topic} partition 0 offset \\d+`)),
+      });
+      await follower.close();
+    });
+  });
+
+  it("of Java's snappy, blocks in a frame, are put together; a block cut short is an error", async () => {
+    const blocks = ["made-up ".repeat(500), "town ".repeat(900)];
+    const framed = Buffer.concat([
+      Buffer.from("82534e4150505900" + "0000000100000001", "hex"),
+      ...blocks.flatMap((block) => {
+        const bytes = compressSync(block);
+        const head = Buffer.alloc(4);
+        head.writeUInt32BE(bytes.length);
+        return [head, bytes];
+      }),
+    ]);
+    expect((await unsnappy(framed)).toString()).toBe(blocks.join(""));
+    await expect(unsnappy(framed.subarray(0, framed.length - 3))).rejects.toThrow("cut short");
+  });
+
+  it("know a damaged batch's records by their place, and no others", () => {
+    const record = (value: Buffer | null, headers: KafkaMessage["headers"]) => ({ value, headers }) as KafkaMessage;
+    expect(damageOf(record(null, { "kindred-damage": Buffer.from("why") }))).toContain("why");
+    expect(damageOf(record(null, {}))).toBeUndefined();
+    expect(damageOf(record(Buffer.from("x"), { "kindred-damage": Buffer.from("why") }))).toBeUndefined();
+  });
+
+  it("are checked by the checksum of RFC 3720", () => {
+    expect(crc32c(Buffer.from("123456789"))).toBe(0xe3069283);
+    expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa);
+  });
+});
