@@ -2,9 +2,7 @@ import type { KafkaMessage } from "kafkajs";
 import type { Offset, Partition } from "../../schemas/ids.js";
 import type { LogReader, ReadOptions, SourceBatch, SourceRecord } from "../../schemas/ports/event-log.js";
 import { AppendSignal } from "../append-signal.js";
-
-/** Header by which a record of ours says that it is no event: `erase`, `activate`. */
-export const KIND_HEADER = "kindred";
+import { KIND_HEADER } from "./event-records.js";
 
 export interface PartitionLogOptions {
   readonly partition: Partition;
