@@ -20,7 +20,11 @@ export class KeywordTable {
   readonly hi: number[] = [];
   readonly lo: number[] = [];
   readonly #numbers = new Map<string, number>();
-  readonly #ofItem: (Uint32Array | undefined)[] = [];
+  /** Keywords of the items that were met, one item after the other, each with their count before them: a row's are read far apart anyway. */
+  numbers = new Uint32Array(1024);
+  #used = 1;
+  /** Where each item's count is; 0 = not met yet. */
+  #starts = new Uint32Array(1024);
 
   constructor(
     readonly kind: KeywordKind,
@@ -28,14 +32,25 @@ export class KeywordTable {
     private readonly items: ItemTable,
   ) {}
 
-  /** Numbers of an item's keywords. */
-  ofItem(ordinal: number): Uint32Array {
-    const cached = this.#ofItem[ordinal];
-    if (cached !== undefined) return cached;
+  /** Where the count of an item's keywords is in `numbers`, followed by their numbers. Holds, as `numbers` does, until the next call. */
+  at(ordinal: number): number {
+    const start = this.#starts[ordinal];
+    return start === undefined || start === 0 ? this.#meet(ordinal) : start;
+  }
+
+  #meet(ordinal: number): number {
+    if (ordinal >= this.#starts.length) this.#starts = grown(this.#starts, ordinal + 1);
     const item = this.items.id(ordinal);
-    const numbers = Uint32Array.from(labelsOf(this.kind, item, this.known.get(item)), (label) => this.#number(label));
-    this.#ofItem[ordinal] = numbers;
-    return numbers;
+    const labels = labelsOf(this.kind, item, this.known.get(item));
+    const start = this.#used;
+    this.#used += 1 + labels.length;
+    if (this.#used > this.numbers.length) this.numbers = grown(this.numbers, this.#used);
+    this.numbers[start] = labels.length;
+    labels.forEach((label, i) => {
+      this.numbers[start + 1 + i] = this.#number(label);
+    });
+    this.#starts[ordinal] = start;
+    return start;
   }
 
   #number(label: string): number {
@@ -49,4 +64,10 @@ export class KeywordTable {
     this.lo.push(lo);
     return number;
   }
+}
+
+function grown(values: Uint32Array<ArrayBuffer>, least: number): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(Math.max(2 * values.length, least));
+  larger.set(values);
+  return larger;
 }

@@ -147,7 +147,10 @@ export class KeywordModel {
     for (let i = 0; i < user.row.entryCount; i++) {
       const amount = share(user.effective[i] as number, weight);
       if (amount === 0) continue;
-      for (const number of table.ofItem(user.row.entryItem(i))) {
+      let at = table.at(user.row.entryItem(i));
+      const { numbers } = table;
+      for (const end = at + (numbers[at] as number); at < end; ) {
+        const number = numbers[++at] as number;
         if (number >= this.#stamps.length) this.#grow(number);
         if (this.#stamps[number] !== this.#stamp) {
           this.#stamps[number] = this.#stamp;
@@ -173,7 +176,8 @@ export class KeywordModel {
 
 /** The sum over an item's keywords of +1 or -1 by bit: |sum| <= 64. */
 function fillSigns(table: KeywordTable, ordinal: number, values: Int8Array, at: number): boolean {
-  const numbers = table.ofItem(ordinal);
+  const from = table.at(ordinal) + 1;
+  const numbers = table.numbers.subarray(from, from + (table.numbers[from - 1] as number));
   if (numbers.length === 0) return false;
   const sums = new Float64Array(FINGERPRINT_BITS);
   for (const number of numbers) addKeyword(sums, 0, table.hi[number] as number, table.lo[number] as number, 1);

@@ -36,7 +36,20 @@ export class PooledSpace {
     if (from < 0) return;
     const vectors = this.#vectors.values;
     const dims = this.dims;
-    for (let d = 0; d < dims; d++) f64[at + d] = (f64[at + d] as number) + change * (vectors[from + d] as number);
+    // Eight at a time: the loop's own work costs as much as one of these.
+    const whole = at + (dims & ~7);
+    let [to, v] = [at, from];
+    for (; to < whole; to += 8, v += 8) {
+      f64[to] = (f64[to] as number) + change * (vectors[v] as number);
+      f64[to + 1] = (f64[to + 1] as number) + change * (vectors[v + 1] as number);
+      f64[to + 2] = (f64[to + 2] as number) + change * (vectors[v + 2] as number);
+      f64[to + 3] = (f64[to + 3] as number) + change * (vectors[v + 3] as number);
+      f64[to + 4] = (f64[to + 4] as number) + change * (vectors[v + 4] as number);
+      f64[to + 5] = (f64[to + 5] as number) + change * (vectors[v + 5] as number);
+      f64[to + 6] = (f64[to + 6] as number) + change * (vectors[v + 6] as number);
+      f64[to + 7] = (f64[to + 7] as number) + change * (vectors[v + 7] as number);
+    }
+    for (; to < at + dims; to++, v++) f64[to] = (f64[to] as number) + change * (vectors[v] as number);
   }
 
   /** Writes the mean into target[to .. to + dims - 1]; zeros (no vector) where the total weight is zero. */

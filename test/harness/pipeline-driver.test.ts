@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RandomIndexing } from "../../models/random-indexing.js";
-import type { ItemId, UserId } from "../../schemas/ids.js";
+import type { ItemId, Partition, UserId } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import type { StoreWrite } from "../../schemas/ports/key-value-store.js";
+import { PartitionReplica } from "../../state/partition-replica.js";
 import { numberKey } from "../../streams/journal/journal-keys.js";
 import { event } from "../streams/journal-fixtures.js";
+import { MemoryChangelog } from "./memory-changelog.js";
 import { MemoryStore } from "./memory-store.js";
 import { NodeCipher } from "./node-cipher.js";
 import { type DriverOptions, PipelineDriver } from "./pipeline-driver.js";
@@ -98,6 +100,42 @@ describe("the pipeline, whole, in memory", () => {
       await driver.restart();
       await driver.drain();
       expect(driver.state.summary().hash).toBe(hash);
+    }
+  });
+
+  it("goes on from the changelog after the state's disk failed at any write, or was lost, with the rows that readers saw", async () => {
+    const events = behaviour(200);
+    const reference = await drive();
+    await reference.send(...events);
+    await reference.drain();
+    const { hash } = reference.state.summary();
+    for (let writes = 0; writes < 8; writes++) {
+      const changelog = new MemoryChangelog();
+      const stores = { journal: new MemoryStore(), state: new FailingStore() };
+      const driver = await drive({ stores, changelog, pipeline: { maxRecords: 24 } });
+      stores.state.failAfter(writes);
+      await driver.send(...events);
+      await expect(driver.drain()).rejects.toThrow("the disk is gone");
+      await driver.stop();
+      changelog.compact(changelog.end, { dropDeletes: false });
+      // The store as it is, and one on another machine.
+      stores.state.failAfter(Number.POSITIVE_INFINITY);
+      for (const state of [stores.state, new MemoryStore()]) {
+        const { catalogues } = driver;
+        const replica = await PartitionReplica.open({
+          store: state,
+          partition: 0 as Partition,
+          catalogues,
+          itemVectors: RandomIndexing.of,
+        });
+        for await (const { records, next } of changelog.read(replica.changelogNext)) await replica.apply(records, next);
+        expect(replica.appliedOffset).toBeGreaterThan(0);
+        const next = await drive({ stores: { journal: stores.journal, state }, changelog, pipeline: { maxRecords: 24 } });
+        await next.drain();
+        expect(next.state.summary().hash).toBe(hash);
+        expect((await next.state.verify()).faultCount).toBe(0);
+        await next.stop();
+      }
     }
   });
 

@@ -2,6 +2,7 @@ import type { Catalogue, GenerationRef, ItemVectors } from "../../schemas/catalo
 import type { BehaviourEvent, EventRules } from "../../schemas/event.js";
 import type { CatalogueNumber, Partition, UserId } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
+import type { ChangelogWriter } from "../../schemas/ports/changelog.js";
 import type { PayloadCipher } from "../../schemas/ports/event-log.js";
 import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
 import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
@@ -36,6 +37,8 @@ export interface DriverOptions {
   /** Rows that one fold migrates after an activation. */
   readonly migrateRows?: number;
   readonly cacheRows?: number;
+  /** Where commits go before the state's store has them. */
+  readonly changelog?: ChangelogWriter;
 }
 
 /**
@@ -118,7 +121,7 @@ export class PipelineDriver {
   }
 
   async #start(): Promise<void> {
-    const { cipher, itemVectors, migrateRows, cacheRows } = this.#options;
+    const { cipher, itemVectors, migrateRows, cacheRows, changelog } = this.#options;
     this.journal = await Journal.open(this.#stores.journal, cipher, this.#options.journal);
     this.catalogues = new JournalCatalogues(this.#stores.journal);
     this.intake = new JournalIntake(this.journal);
@@ -131,6 +134,7 @@ export class PipelineDriver {
       itemVectors,
       ...(migrateRows !== undefined && { migrateRows }),
       ...(cacheRows !== undefined && { cacheRows }),
+      ...(changelog !== undefined && { changelog }),
     });
     await this.journal.resumeAfter(this.state.appliedOffset);
     await beginWhereKept(this.journal, this.catalogues, this.state);
