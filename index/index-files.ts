@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { NO_ORDINAL } from "../native/vector-index.js";
 import type { GenerationRef } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
-import type { Offset, Partition, UserId } from "../schemas/ids.js";
+import type { Offset, UserId } from "../schemas/ids.js";
+import type { Position } from "../schemas/position.js";
 import type { ItemShards } from "./item-shards.js";
 import { NativeReadModel } from "./read-model/native-read-model.js";
 import type { ReadModelLimits } from "./read-model/read-model-limits.js";
@@ -14,8 +15,8 @@ import type { EmbeddedEngine } from "./vector-engine/embedded-engine.js";
 export interface SavedIndex {
   readonly model: NativeReadModel;
   readonly engine: EmbeddedEngine;
-  /** Everything up to here is in it. */
-  readonly offset: Offset;
+  /** Everything up to here is in it; partitions that are not named are not in it. */
+  readonly position: Position;
 }
 
 /**
@@ -28,7 +29,6 @@ export class IndexFiles {
   constructor(
     private readonly root: string,
     { generation, kind, dims, seed }: GenerationRef,
-    private readonly partition: Partition,
     private readonly limits: Partial<ReadModelLimits> = {},
   ) {
     this.directory = join(root, `${generation}-${kind}-${dims}-${seed}`);
@@ -48,8 +48,7 @@ export class IndexFiles {
       const ordinalsOf = (ids: readonly string[]): Uint32Array =>
         Uint32Array.from(ids, (id) => model.userOrdinal(id as UserId) ?? NO_ORDINAL);
       const { engine, manifest } = await openShards(this.directory, { ...settings, ordinalsOf });
-      const offset = Math.min(manifest.positions.get(this.partition) ?? 0, model.applied().position.get(this.partition) ?? 0) as Offset;
-      return { model, engine, offset };
+      return { model, engine, position: bothHave(manifest.positions, model.applied().position) };
     } catch (error) {
       model.close();
       throw error;
@@ -57,7 +56,7 @@ export class IndexFiles {
   }
 
   /** Saves all of them while they change. @returns up to where everything is in the files. @throws KindredError STORAGE_FAILED: the last save stays good */
-  async save(model: NativeReadModel, engine: EmbeddedEngine, items?: ItemShards): Promise<Offset> {
+  async save(model: NativeReadModel, engine: EmbeddedEngine, items?: ItemShards): Promise<Position> {
     const positions = model.applied().position;
     try {
       await mkdir(this.directory, { recursive: true });
@@ -69,6 +68,14 @@ export class IndexFiles {
     } catch (cause) {
       throw cause instanceof KindredError ? cause : new KindredError("STORAGE_FAILED", (cause as Error).message, this.directory, { cause });
     }
-    return (positions.get(this.partition) ?? 0) as Offset;
+    return positions;
   }
+}
+
+/** Vectors are saved before the read model: what is in one may be missing in the other. */
+function bothHave(vectors: Position, rows: Position): Position {
+  const partitions = new Set([...vectors.keys(), ...rows.keys()]);
+  return new Map(
+    [...partitions].map((partition) => [partition, Math.min(vectors.get(partition) ?? 0, rows.get(partition) ?? 0) as Offset]),
+  );
 }

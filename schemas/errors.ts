@@ -63,6 +63,11 @@ export const ERRORS = {
   DIRECTORY_NEWER: { status: 409, canRetry: false, title: "The data directory was written by a newer version of kindred" },
   JOURNAL_CORRUPT: { status: 500, canRetry: false, title: "The journal is damaged" },
   STATE_CORRUPT: { status: 500, canRetry: false, title: "The state is damaged, or does not equal what its profile says" },
+  STATE_INCOMPLETE: {
+    status: 503,
+    canRetry: true,
+    title: "The state has a part of a commit only; the rest of its changelog is to be applied first",
+  },
   SHARD_CORRUPT: { status: 500, canRetry: false, title: "A shard file is damaged; it is not used and will be rebuilt" },
   SHARD_UNVERIFIED: { status: 500, canRetry: true, title: "A shard set failed its verification and was not published" },
   ADDON_MISSING: { status: 500, canRetry: false, title: "The native addon is not built; run npm start or npm test" },

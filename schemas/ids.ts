@@ -10,6 +10,8 @@ export type ItemId = Branded<string, "ItemId">;
 export type Generation = Branded<number, "Generation">;
 /** Number of a catalogue (immutable side information and fold settings), from 1. */
 export type CatalogueNumber = Branded<number, "CatalogueNumber">;
+/** The first catalogue of all: what holds in a partition of a topic before any record activates another. */
+export const FIRST_CATALOGUE = 1 as CatalogueNumber;
 /** A partition of the log, from 0. The journal has partition 0 only. */
 export type Partition = Branded<number, "Partition">;
 /** A record's place in its partition, from 1; 0 means before the first record. */

@@ -104,15 +104,15 @@ export class Row {
     });
   }
 
-  /** An empty row: nothing folded, landmark -1. @throws KindredError INVALID_ARGUMENT */
-  static create(layout: RowLayout): Row {
+  /** An empty row: nothing folded, landmark -1. @param room for so many entries without growing. @throws KindredError INVALID_ARGUMENT */
+  static create(layout: RowLayout, room = FIRST_ENTRIES): Row {
     if (
       layout.generations.length > MAX_GENERATIONS ||
       layout.generations.some((g) => !(g.dims >= 1 && g.dims <= MAX_DIMS)) ||
       !(layout.ringCapacity >= 0 && layout.ringCapacity <= MAX_RING)
     )
       throw new KindredError("INVALID_ARGUMENT", "a row has at most 3 generations of at most 1024 dimensions and a ring of at most 1024");
-    const row = new Row(layout, FIRST_ENTRIES);
+    const row = new Row(layout, Math.max(FIRST_ENTRIES, room));
     row.u32[W.tag] = MAGIC | (ROW_VERSION << 8);
     row.u32[W.ringCapacity] = layout.ringCapacity;
     row.u32[W.generations] = layout.generations.length;
@@ -284,6 +284,23 @@ export class Row {
   ringWordAt(n: number): number {
     const capacity = this.layout.ringCapacity;
     return this.#ringWord + 2 * (((this.u32[W.ringHead] as number) + capacity - this.ringCount + n) % capacity);
+  }
+
+  /** The slot that is written next. */
+  get ringHead(): number {
+    return this.u32[W.ringHead] as number;
+  }
+
+  /** The ring's hashes as they lie: until it is full, from the oldest on. A view. */
+  ringBytes(): Uint8Array {
+    return new Uint8Array(this.f64.buffer, 4 * this.#ringWord, 8 * this.ringCount);
+  }
+
+  /** Makes an empty ring one that `ringBytes` and `ringHead` told of; both fit its capacity. */
+  setRing(count: number, head: number, bytes: Uint8Array): void {
+    this.u32[W.ringCount] = count;
+    this.u32[W.ringHead] = head;
+    this.ringBytes().set(bytes);
   }
 
   get entryCount(): number {

@@ -11,6 +11,7 @@ import { setUpNpmPackages } from "./npm-packages.mjs";
 import { setUpPython } from "./python.mjs";
 import { SetUpError } from "./set-up-error.mjs";
 import { setUpSystemPackages } from "./system-packages.mjs";
+import { setUpTestServers } from "./test-servers.mjs";
 import { setUpTypeScript } from "./typescript.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -30,6 +31,7 @@ const FAISS_NODE = { name: "faiss-node", run: (say) => setUpFaissNode(root, say)
 const TEST_STEPS = [
   FAISS_NODE,
   { name: "Python packages", run: async (say) => (await setUpPython(join(root, "test", "requirements.txt"), say)).changed },
+  { name: "test servers", run: async (say) => (await setUpTestServers(say)).changed },
 ];
 
 function checkNode() {

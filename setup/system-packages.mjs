@@ -1,10 +1,12 @@
-// The compiler and the libraries that the native addon needs, and Python for what tests and benches measure against. Looked for by
-// their files: a library that was built by hand counts too.
+// The compiler and the libraries that the native addon needs; Python for what tests and benches measure against; Java for the tests'
+// servers. Looked for by their files: a library that was built by hand counts too.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { hasProgram, run } from "./command.mjs";
+import { findJava } from "./java.mjs";
 import { SetUpError } from "./set-up-error.mjs";
+import { isAnyToStart } from "./test-servers.mjs";
 
 const extraFolders = (...names) => names.flatMap((name) => (process.env[name] ?? "").split(":")).filter((folder) => folder !== "");
 
@@ -35,11 +37,26 @@ const HAS_HEADERS = "import os, sys, sysconfig; sys.exit(not os.path.exists(os.p
 const inUsrInclude = (header) =>
   existsSync("/usr/include") && readdirSync("/usr/include").some((name) => existsSync(join("/usr/include", name, header)));
 
-/** What only the tests and benches need: environments for packages of PyPI, some of which (hnswlib) are compiled on the spot. */
+/** Kafka and the registry run on either; which of them a Debian or Ubuntu has depends on its age. */
+function javaPackage() {
+  const names = ["openjdk-17-jre-headless", "openjdk-21-jre-headless"];
+  const isKnown = (name) => spawnSync("apt-cache", ["show", name], { stdio: "ignore" }).status === 0;
+  return names.find(isKnown) ?? names[0];
+}
+
+/**
+ * What only the tests and benches need: environments for packages of PyPI, some of which (hnswlib) are compiled on the spot; servers
+ * that are fetched by Maven and run by Java; a Kafka client that is not ours.
+ */
 const TEST_NEEDS = [
   { apt: "python3-venv", brew: "python3", found: () => pythonSays("import ensurepip, venv") },
   { apt: "python3-dev", brew: "python3", found: () => pythonSays(HAS_HEADERS) || inUsrInclude("Python.h") },
+  { apt: javaPackage, brew: "openjdk@17", found: () => !isAnyToStart() || findJava() !== undefined },
+  { apt: "maven", brew: "maven", found: () => !isAnyToStart() || hasProgram("mvn") },
+  { apt: "kcat", brew: "kcat", found: () => hasProgram("kcat") },
 ];
+
+const aptName = (need) => (typeof need.apt === "function" ? need.apt() : need.apt);
 
 /** The needs that are not met, as entries of the tables above. */
 export function missingPackages(forTests = false) {
@@ -82,11 +99,12 @@ export async function setUpSystemPackages(say, forTests = false) {
     if (missing.some((need) => need.brew === undefined)) throw new SetUpError("no C++ compiler was found; run: xcode-select --install");
     await withBrew(names, say);
   } else {
-    const names = missing.flatMap((need) => need.apt ?? []);
+    const names = missing.flatMap((need) => aptName(need) ?? []);
     if (!hasProgram("apt-get")) throw new SetUpError(`install with this system's package manager what Debian calls: ${names.join(" ")}`);
     await withApt(names, say);
   }
   const still = missingPackages(forTests);
-  if (still.length > 0) throw new SetUpError(`installed, but still not found: ${still.map((need) => need.apt ?? need.brew).join(" ")}`);
+  if (still.length > 0)
+    throw new SetUpError(`installed, but still not found: ${still.map((need) => aptName(need) ?? need.brew).join(" ")}`);
   return true;
 }

@@ -5,9 +5,10 @@ import { encodeChanges } from "./change-record.js";
 import { finish } from "./derived-fields.js";
 import { blankRow, eraseUser, foldEvent, migrateRow } from "./fold.js";
 import type { FoldContext } from "./fold-context.js";
-import type { ItemDeltas } from "./item-counts.js";
-import { bandKey, changeKey, itemKey, tombstoneKey } from "./keys.js";
+import { changeKey, tombstoneKey } from "./keys.js";
+import { writeItems, writeRow } from "./row-writes.js";
 import { type HashSum, RowHasher } from "./state-hash.js";
+import { encodeTombstone, type Tombstone } from "./tombstone.js";
 import { UserRow } from "./user-row.js";
 import type { WriteArena } from "./write-arena.js";
 
@@ -33,7 +34,7 @@ export interface PreparedBatch {
   readonly skipped: number;
   readonly users: Map<UserId, UserRow>;
   /** Tombstones of users without a row. */
-  readonly tombstones: ReadonlyMap<UserId, { readonly epoch: number; readonly erasedAt: EpochMs }>;
+  readonly tombstones: ReadonlyMap<UserId, Tombstone>;
   /** Contexts of the batch's activations in order; undefined where the record changes nothing. */
   readonly activations: readonly (FoldContext | undefined)[];
   /** Rows that background migration looks at, and where it stands after them (null = at the end). */
@@ -47,7 +48,6 @@ export interface FoldResult {
   /** Users erased by this batch, also those who acted again after it. */
   readonly erasedUsers: ReadonlySet<UserId>;
   readonly writes: StoreWrite[];
-  readonly itemChanges: Int32Array;
   readonly folded: number;
   readonly duplicates: number;
   readonly erased: number;
@@ -57,10 +57,7 @@ export interface FoldResult {
 export class RecordFolder {
   readonly #hasher = new RowHasher();
 
-  constructor(
-    readonly tip: FoldTip,
-    readonly deltas: ItemDeltas,
-  ) {}
+  constructor(readonly tip: FoldTip) {}
 
   /** The writes lie in `arena`. */
   fold(batch: PreparedBatch, arena: WriteArena): FoldResult {
@@ -79,7 +76,7 @@ export class RecordFolder {
     for (const { offset, record } of batch.records) {
       if (record.kind === "event") {
         const user = this.#user(record.event.user, batch, touch);
-        const outcome = foldEvent(user, record.event, offset, this.#active(), this.deltas);
+        const outcome = foldEvent(user, record.event, offset, this.#active());
         counts[outcome] += 1;
         if (outcome !== "folded") continue;
         touch(user);
@@ -96,12 +93,10 @@ export class RecordFolder {
     }
     tip.offset = Math.max(tip.offset, batch.endOffset);
     for (const user of touched) if (user.exists) this.#finish(user);
-    const itemChanges = this.deltas.drain();
     return {
       touched,
       erasedUsers,
-      writes: this.#writes(touched, itemChanges, arena),
-      itemChanges,
+      writes: this.#writes(touched, arena),
       folded: counts.folded,
       duplicates: counts.duplicate,
       erased: counts.erased,
@@ -131,7 +126,7 @@ export class RecordFolder {
   #bringUp(user: UserRow): boolean {
     const { contexts } = this.tip;
     if (user.row.activation === (contexts[contexts.length - 1] as FoldContext).activation) return false;
-    for (const context of contexts) if (context.activation > user.row.activation) migrateRow(user, context, this.deltas);
+    for (const context of contexts) if (context.activation > user.row.activation) migrateRow(user, context);
     return true;
   }
 
@@ -143,7 +138,7 @@ export class RecordFolder {
     }
     if (!user.tombstone) this.tip.tombstones += 1;
     user.tombstone = true;
-    eraseUser(user, at, this.#active(), this.deltas);
+    eraseUser(user, at, this.#active());
   }
 
   #activate(context: FoldContext, batch: PreparedBatch, touch: (user: UserRow) => void): void {
@@ -178,59 +173,26 @@ export class RecordFolder {
     user.summed = true;
   }
 
-  #writes(rows: readonly UserRow[], itemChanges: Int32Array, arena: WriteArena): StoreWrite[] {
+  #writes(rows: readonly UserRow[], arena: WriteArena): StoreWrite[] {
     const writes: StoreWrite[] = [];
     for (const user of rows) {
-      const key = user.key;
-      if (user.exists) {
-        const value = arena.take(user.row.encodedLength);
-        user.row.encodeInto(value, 0);
-        writes.push({ type: "put", key, value });
-      } else {
-        writes.push({ type: "del", key });
-      }
-      if (user.tombstone) writes.push({ type: "put", key: tombstoneKey(user.user), value: encodeTombstone(user) });
-      writeBands(user, writes, arena);
+      writeRow(user, writes, arena);
+      if (!user.tombstone) continue;
+      const { erasureEpoch: epoch, erasedAt } = user.row;
+      writes.push({ type: "put", key: tombstoneKey(user.user), value: encodeTombstone({ epoch, erasedAt }) });
     }
     const { tip } = this;
-    const items = tip.contexts.length === 0 ? undefined : this.#active().items;
-    for (; items !== undefined && tip.items < items.size; tip.items++)
-      writes.push({ type: "put", key: itemKey(tip.items), value: Buffer.from(items.id(tip.items), "utf8") });
+    if (tip.contexts.length > 0) {
+      const { items } = this.#active();
+      writeItems(items, tip.items, writes);
+      tip.items = items.size;
+    }
     if (rows.length > 0)
       writes.push({
         type: "put",
         key: changeKey(tip.offset, tip.commit),
-        value: encodeChanges({ users: rows.map((row) => row.user), items: itemChanges }),
+        value: encodeChanges(rows.map((row) => row.user)),
       });
     return writes;
   }
-}
-
-/** Band keys of the blocks that changed since the row was last written. */
-function writeBands(user: UserRow, writes: StoreWrite[], arena: WriteArena): void {
-  const { row, bands } = user;
-  const has = user.exists && row.hasFingerprint;
-  for (let block = 0; block < 4; block++) {
-    const half = block < 2 ? row.fingerprintLo : row.fingerprintHi;
-    const bits = has ? (half >>> (block & 1 ? 16 : 0)) & 0xffff : -1;
-    const before = bands[block] as number;
-    if (bits === before) continue;
-    if (before >= 0) writes.push({ type: "del", key: bandKey(block, before, user.key, arena) });
-    if (bits >= 0) writes.push({ type: "put", key: bandKey(block, bits, user.key, arena), value: EMPTY });
-    bands[block] = bits;
-  }
-}
-
-const EMPTY = new Uint8Array(0);
-
-function encodeTombstone(user: UserRow): Uint8Array {
-  const bytes = Buffer.alloc(12);
-  bytes.writeUInt32LE(user.row.erasureEpoch, 0);
-  bytes.writeDoubleLE(user.row.erasedAt, 4);
-  return bytes;
-}
-
-export function decodeTombstone(value: Uint8Array): { epoch: number; erasedAt: EpochMs } {
-  const view = new DataView(value.buffer, value.byteOffset, value.length);
-  return { epoch: view.getUint32(0, true), erasedAt: view.getFloat64(4, true) };
 }

@@ -9,17 +9,11 @@ import type { UserRow } from "./user-row.js";
 
 export type FoldOutcome = "folded" | "duplicate" | "erased";
 
-/** Told what a fold changes about items: who holds them, how often they occur. */
-export interface ItemChanges {
-  users(item: number, change: 1 | -1): void;
-  event(item: number): void;
-}
-
 /**
  * Folds one event into a row, in place: (row, event, catalogue) decide the outcome and nothing else does: no wall clock, no
  * randomness, no other user's state. The row is of the context's activation; `finish` brings what is derived up to date.
  */
-export function foldEvent(user: UserRow, event: BehaviourEvent, offset: number, context: FoldContext, changes: ItemChanges): FoldOutcome {
+export function foldEvent(user: UserRow, event: BehaviourEvent, offset: number, context: FoldContext): FoldOutcome {
   const row = user.row;
   if (row.erasureEpoch > 0 && event.ts <= row.erasedAt) return "erased";
   if (event.id !== undefined && row.layout.ringCapacity > 0) {
@@ -33,13 +27,12 @@ export function foldEvent(user: UserRow, event: BehaviourEvent, offset: number, 
   const landmark = context.decay.landmark(event.ts);
   if (landmark > row.landmark) advance(user, landmark, context);
   const weight = context.weights.of(event.action, event.value);
-  if (weight !== 0) addToProfile(user, context.items.ordinal(event.item), weight, event.ts, context, changes);
+  if (weight !== 0) addToProfile(user, context.items.ordinal(event.item), weight, event.ts, context);
   return "folded";
 }
 
 /** Everything known of the user goes; what is left says which events never count again. */
-export function eraseUser(user: UserRow, at: EpochMs, context: FoldContext, changes: ItemChanges): void {
-  for (let i = 0; i < user.row.entryCount; i++) changes.users(user.row.entryItem(i), -1);
+export function eraseUser(user: UserRow, at: EpochMs, context: FoldContext): void {
   const { erasureEpoch, erasedAt } = user.row;
   user.row = blankRow(context, erasureEpoch + 1, erasureEpoch > 0 ? Math.max(erasedAt, at) : at);
   user.stale = false;
@@ -59,7 +52,7 @@ export function blankRow(context: FoldContext, erasureEpoch: number, erasedAt: E
  * Recomputes a row of an earlier activation for the next one. Given each later activation in turn, so that it does not
  * matter when a row is migrated: a profile that one catalogue cut short stays short under its successor.
  */
-export function migrateRow(user: UserRow, context: FoldContext, changes: ItemChanges): void {
+export function migrateRow(user: UserRow, context: FoldContext): void {
   user.row = user.row.relaid(context.layout);
   user.row.catalogue = context.catalogue.number;
   user.row.activation = context.activation;
@@ -67,7 +60,7 @@ export function migrateRow(user: UserRow, context: FoldContext, changes: ItemCha
   user.refresh(context.decay);
   user.sort(context.items);
   user.stale = true;
-  while (user.row.entryCount > context.profileItems) evict(user, context, changes);
+  while (user.row.entryCount > context.profileItems) evict(user, context);
 }
 
 /** A later landmark: every effective weight changes, so what is derived is computed from the profile once the batch ends. */
@@ -79,11 +72,10 @@ function advance(user: UserRow, landmark: number, context: FoldContext): void {
   user.stale = true;
 }
 
-function addToProfile(user: UserRow, item: number, weight: number, ts: EpochMs, context: FoldContext, changes: ItemChanges): void {
+function addToProfile(user: UserRow, item: number, weight: number, ts: EpochMs, context: FoldContext): void {
   const { decay, items } = context;
   const row = user.row;
   const landmark = decay.landmark(ts);
-  changes.event(item);
   const at = row.findEntry(item);
   if (at >= 0) {
     const before = user.effective[at] as number;
@@ -102,18 +94,16 @@ function addToProfile(user: UserRow, item: number, weight: number, ts: EpochMs, 
   if (row.entryCount >= context.profileItems) {
     // A newcomer of today always gets in, or a full profile would stay as it is; a late one must be stronger than the weakest.
     if (landmark < row.landmark && Math.abs(effective) < Math.abs(user.effective[row.entryCount - 1] as number)) return;
-    evict(user, context, changes);
+    evict(user, context);
   }
   user.insert(item, weight, ts, effective, items);
-  changes.users(item, 1);
   applyChange(user, context, item, 0, effective);
 }
 
-function evict(user: UserRow, context: FoldContext, changes: ItemChanges): void {
+function evict(user: UserRow, context: FoldContext): void {
   const at = user.weakest();
   const item = user.row.entryItem(at);
   const effective = user.effective[at] as number;
   user.remove(at);
-  changes.users(item, -1);
   applyChange(user, context, item, effective, 0);
 }

@@ -12,37 +12,41 @@ import type { WriteArena } from "./write-arena.js";
  * | `c` offset u64, commit u64 | what one commit changed (change-record.ts); trimmed by a snapshot |
  * | `e` | empty: bytes of erased users may still lie in the files (erasure-sweep.ts) |
  * | `i` ordinal u32 | item id |
+ * | `l` | how much of the partition's changelog the store has (changelog-mark.ts); absent without one |
  * | `m` | the partition's meta (partition-meta.ts) |
- * | `n` chunk u32 | item counts of the last snapshot; chunk 0xffffffff is its head (item-counts.ts) |
+ * | `n` 0xffffffff u32 | JSON `{ changesFrom }`: change records of commits that ended before it are gone (partition-upkeep.ts) |
  * | `r` user | the row (schemas/row.ts) |
  * | `t` first 16 bytes of SHA-256 of the user | tombstone of an erased user: erasure epoch u32, erased at f64. The id itself is gone |
  *
- * `m` lies before `r` with nothing of a fold between them but counts, so that one iteration sees a meta and its rows.
+ * `m` lies before `r` with nothing of a fold between them, so that one iteration sees a meta and its rows. Earlier versions left
+ * item counts under other numbers of `n`: nobody reads them.
  */
-const PREFIX = { band: 0x62, change: 0x63, erased: 0x65, item: 0x69, meta: 0x6d, counts: 0x6e, row: 0x72, tombstone: 0x74 } as const;
+const PREFIX = {
+  band: 0x62,
+  change: 0x63,
+  erased: 0x65,
+  item: 0x69,
+  changelog: 0x6c,
+  meta: 0x6d,
+  changesFrom: 0x6e,
+  row: 0x72,
+  tombstone: 0x74,
+} as const;
 
 export const META_KEY: Uint8Array = Uint8Array.of(PREFIX.meta);
+/** How much of its changelog the store has. */
+export const CHANGELOG_KEY: Uint8Array = Uint8Array.of(PREFIX.changelog);
 /** There while erased users are not swept out of the files. */
 export const UNSWEPT_KEY: Uint8Array = Uint8Array.of(PREFIX.erased);
 /** The meta, then all rows. */
 export const META_AND_ROWS: KeyRange = { gte: META_KEY, lt: Uint8Array.of(PREFIX.row + 1) };
 export const ITEMS: KeyRange = { gte: Uint8Array.of(PREFIX.item), lt: Uint8Array.of(PREFIX.item + 1) };
-export const CHANGES: KeyRange = { gte: Uint8Array.of(PREFIX.change), lt: Uint8Array.of(PREFIX.change + 1) };
-export const COUNTS: KeyRange = { gte: Uint8Array.of(PREFIX.counts), lt: Uint8Array.of(PREFIX.counts + 1) };
-/** Where the head of the counts' snapshot lies. */
-export const COUNTS_HEAD = 0xffffffff;
+export const CHANGES_FROM_KEY: Uint8Array = Uint8Array.of(PREFIX.changesFrom, 0xff, 0xff, 0xff, 0xff);
 
 function textKey(prefix: number, text: string): Buffer {
   const key = Buffer.allocUnsafe(1 + Buffer.byteLength(text, "utf8"));
   key[0] = prefix;
   key.write(text, 1, "utf8");
-  return key;
-}
-
-function numberKey(prefix: number, number: number): Buffer {
-  const key = Buffer.allocUnsafe(5);
-  key[0] = prefix;
-  key.writeUInt32BE(number, 1);
   return key;
 }
 
@@ -71,12 +75,16 @@ export function rowsAround(user: UserId): KeySpan {
   return { gte: Buffer.from([...before, last - 1, 0xff]), lt: Buffer.from([...before, last + 1, 0xff]) };
 }
 
-export const itemKey = (ordinal: number): Buffer => numberKey(PREFIX.item, ordinal);
-export const countsKey = (chunk: number): Buffer => numberKey(PREFIX.counts, chunk);
-export const numberOfKey = (key: Uint8Array): number => new DataView(key.buffer, key.byteOffset).getUint32(1);
+export function itemKey(ordinal: number): Buffer {
+  const key = Buffer.allocUnsafe(5);
+  key[0] = PREFIX.item;
+  key.writeUInt32BE(ordinal, 1);
+  return key;
+}
 
-export const tombstoneKey = (user: UserId): Buffer =>
-  Buffer.from([PREFIX.tombstone, ...Buffer.from(hash("sha256", user, "hex").slice(0, 32), "hex")]);
+export const tombstoneKey = (user: UserId): Buffer => tombstoneKeyOf(hash("sha256", user, "hex").slice(0, 32));
+/** By the 32 hex digits that stand for the user. */
+export const tombstoneKeyOf = (name: string): Buffer => Buffer.from([PREFIX.tombstone, ...Buffer.from(name, "hex")]);
 
 /** @param block 0..3, `bits` 16 of the fingerprint, `row` the user's row key */
 export function bandKey(block: number, bits: number, row: Buffer, arena: WriteArena): Buffer {
@@ -96,7 +104,6 @@ export function changeKey(offset: number, commit: number): Buffer {
   key.writeBigUInt64BE(BigInt(commit), 9);
   return key;
 }
-export const commitOfChangeKey = (key: Uint8Array): number => Number(new DataView(key.buffer, key.byteOffset).getBigUint64(9));
 /** Changes of commits that ended at `offset` or later. */
 export const changesFrom = (offset: number): KeyRange => ({ gte: changeKey(offset, 0), lt: Uint8Array.of(PREFIX.change + 1) });
 /** Changes of commits that ended before `offset`. */

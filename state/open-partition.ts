@@ -1,14 +1,15 @@
 import type { GenerationRef, ItemVectors } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
-import type { ItemId, Partition } from "../schemas/ids.js";
+import type { CatalogueNumber, ItemId, Partition } from "../schemas/ids.js";
+import type { ChangelogWriter } from "../schemas/ports/changelog.js";
 import type { CatalogueStore } from "../schemas/ports/event-log.js";
 import type { KeyValueStore } from "../schemas/ports/key-value-store.js";
-import { decodeChanges } from "./change-record.js";
+import { type ChangelogMark, decodeMark } from "./changelog-mark.js";
 import { FoldContext, type MakeContext } from "./fold-context.js";
-import { ItemCounts } from "./item-counts.js";
 import { ItemTable } from "./item-table.js";
-import { CHANGES, COUNTS, commitOfChangeKey, ITEMS, META_KEY, UNSWEPT_KEY } from "./keys.js";
+import { CHANGELOG_KEY, ITEMS, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { decodeMeta, EMPTY_META, type PartitionMeta } from "./partition-meta.js";
+import { readChangesFrom } from "./partition-upkeep.js";
 
 export interface PartitionStateOptions {
   /** A store of this partition's own. It stays the caller's to close, after the last commit. */
@@ -21,23 +22,34 @@ export interface PartitionStateOptions {
   readonly cacheRows?: number;
   /** Rows that one fold migrates in the background after an activation; default 256. */
   readonly migrateRows?: number;
+  /** The catalogue that holds before the first record that activates one; absent: no event may come before it. */
+  readonly initialCatalogue?: CatalogueNumber;
+  /** Where each commit goes before the store has it; absent: nowhere, as where the log is all there on this machine. */
+  readonly changelog?: ChangelogWriter;
   /** Whether each commit waits for the disk. Default false: the log is the truth, and what a power cut takes is folded again. */
   readonly syncCommits?: boolean;
 }
 
 export interface OpenedPartition {
   readonly meta: PartitionMeta;
+  /** Those that rows may be of, oldest first. */
   readonly contexts: FoldContext[];
-  readonly counts: ItemCounts;
+  readonly items: ItemTable;
+  readonly mark: ChangelogMark;
   readonly changesFrom: number;
   /** Erased users may still lie in the files. */
   readonly unswept: boolean;
   readonly makeContext: MakeContext;
 }
 
-/** Reads what a partition keeps in memory: meta, item ids, item counts (snapshot plus the changes after it), contexts of the catalogues in use. */
-export async function openPartition(options: PartitionStateOptions): Promise<OpenedPartition> {
+/** Reads what a partition keeps in memory: meta, item ids, contexts of the catalogues in use. @throws KindredError STATE_CORRUPT, STATE_INCOMPLETE, DIRECTORY_NEWER, UNKNOWN_CATALOGUE */
+export async function openPartition(
+  options: Pick<PartitionStateOptions, "store" | "partition" | "catalogues" | "itemVectors" | "initialCatalogue">,
+): Promise<OpenedPartition> {
   const where = `partition ${options.partition}`;
+  const mark = decodeMark(await options.store.get(CHANGELOG_KEY), where);
+  if (mark.resetting === true)
+    throw new KindredError("STATE_INCOMPLETE", "the state is being forgotten, to be made anew from its changelog", where);
   const stored = await options.store.get(META_KEY);
   const meta = stored === undefined ? EMPTY_META : decodeMeta(stored, where);
   const items = new ItemTable();
@@ -50,16 +62,10 @@ export async function openPartition(options: PartitionStateOptions): Promise<Ope
     return new FoldContext(catalogue, activation, items, options.itemVectors);
   };
   const contexts: FoldContext[] = [];
-  for (const { catalogue, activation } of meta.activations) contexts.push(await makeContext(catalogue, activation));
+  const activations = [...meta.activations, ...(mark.between ?? [])].sort((a, b) => a.activation - b.activation);
+  const { initialCatalogue } = options;
+  if (activations.length === 0 && initialCatalogue !== undefined) activations.push({ activation: 1, catalogue: initialCatalogue });
+  for (const { catalogue, activation } of activations) contexts.push(await makeContext(catalogue, activation));
   const unswept = (await options.store.get(UNSWEPT_KEY)) !== undefined;
-  return { meta, contexts, makeContext, unswept, ...(await loadCounts(options)) };
-}
-
-async function loadCounts(options: PartitionStateOptions): Promise<{ counts: ItemCounts; changesFrom: number }> {
-  const counts = new ItemCounts();
-  let head = { commit: 0, changesFrom: 0 };
-  for await (const [key, value] of options.store.iterate(COUNTS)) head = counts.load(key, value) ?? head;
-  for await (const [key, value] of options.store.iterate(CHANGES))
-    if (commitOfChangeKey(key) > head.commit) counts.apply(decodeChanges(value).items);
-  return { counts, changesFrom: head.changesFrom };
+  return { meta, contexts, items, mark, makeContext, unswept, changesFrom: await readChangesFrom(options.store) };
 }

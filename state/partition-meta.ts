@@ -1,5 +1,6 @@
 import { KindredError } from "../schemas/errors.js";
-import type { CatalogueNumber } from "../schemas/ids.js";
+import type { CatalogueNumber, Offset, Partition } from "../schemas/ids.js";
+import type { StateSummary } from "../schemas/ports/admin.js";
 
 const META_VERSION = 1;
 
@@ -53,4 +54,15 @@ export function decodeMeta(value: Uint8Array, where?: string): PartitionMeta {
   if (!Number.isSafeInteger(meta.offset) || !/^[0-9a-f]{32}$/.test(meta.hash) || !Array.isArray(meta.activations))
     throw new KindredError("STATE_CORRUPT", "the partition's meta is damaged", where);
   return meta;
+}
+
+/** What an operator asks of it. */
+export function summaryOf(partition: Partition, { hash, rows, offset, activations, migratedTo }: PartitionMeta): StateSummary {
+  return {
+    hash,
+    rows,
+    position: new Map([[partition, offset as Offset]]),
+    catalogue: activations.at(-1)?.catalogue ?? 0,
+    migrating: migratedTo !== null,
+  };
 }

@@ -2,14 +2,13 @@ import { WEIGHT_ONE } from "../schemas/catalogue.js";
 import type { CatalogueNumber, Offset, Partition, UserId } from "../schemas/ids.js";
 import type { ProfileDetails, VerifyReport } from "../schemas/ports/admin.js";
 import type { KeyValueStore } from "../schemas/ports/key-value-store.js";
+import type { PublishedRows } from "../schemas/ports/row-source.js";
 import { FINGERPRINT_BITS } from "../schemas/row.js";
+import { asActive } from "./as-active.js";
 import { decodeChanges } from "./change-record.js";
-import { finish } from "./derived-fields.js";
-import { migrateRow } from "./fold.js";
 import type { FoldContext } from "./fold-context.js";
-import { ItemDeltas } from "./item-counts.js";
 import { changesFrom, META_AND_ROWS, rowKey, rowsAfter, userOfRowKey } from "./keys.js";
-import { type PublishedRows, toPublishedRows } from "./published-rows.js";
+import { toPublishedRows } from "./published-rows.js";
 import type { RowCache } from "./row-cache.js";
 import { formatFingerprint } from "./simhash.js";
 import { readRow } from "./stored-row.js";
@@ -51,7 +50,7 @@ export class PartitionReader {
     const before = this.parts.contexts();
     for await (const [key, value] of this.parts.store.iterate(rowsAfter(""))) {
       const contexts = this.#since(before);
-      batch.push(this.#asActive(readRow(userOfRowKey(key), value, contexts), contexts));
+      batch.push(asActive(readRow(userOfRowKey(key), value, contexts), contexts));
       if (batch.length < batchRows) continue;
       yield toPublishedRows(batch, this.#active());
       batch = [];
@@ -61,8 +60,7 @@ export class PartitionReader {
 
   async *changedSince(offset: Offset, batchRows: number): AsyncGenerator<PublishedRows> {
     const users = new Set<UserId>();
-    for await (const [, value] of this.parts.store.iterate(changesFrom(offset)))
-      for (const user of decodeChanges(value).users) users.add(user);
+    for await (const [, value] of this.parts.store.iterate(changesFrom(offset))) for (const user of decodeChanges(value)) users.add(user);
     const ids = [...users];
     for (let from = 0; from < ids.length; from += batchRows) {
       const some = ids.slice(from, from + batchRows);
@@ -71,7 +69,7 @@ export class PartitionReader {
       const contexts = this.#since(before);
       const gone = some.filter((_, i) => values[i] === undefined);
       const rows = some.flatMap((user, i) =>
-        values[i] === undefined ? [] : [this.#asActive(readRow(user, values[i] as Uint8Array, contexts), contexts)],
+        values[i] === undefined ? [] : [asActive(readRow(user, values[i] as Uint8Array, contexts), contexts)],
       );
       yield toPublishedRows(rows, this.#active(), gone);
     }
@@ -86,16 +84,6 @@ export class PartitionReader {
     const now = this.parts.contexts();
     const first = now[0]?.activation ?? Number.POSITIVE_INFINITY;
     return [...before.filter(({ activation }) => activation < first), ...now];
-  }
-
-  /** What migration will make of the row, without keeping it. */
-  #asActive(user: UserRow, contexts: readonly FoldContext[]): UserRow {
-    const later = contexts.filter(({ activation }) => activation > user.row.activation);
-    if (later.length === 0) return user;
-    const nobody = new ItemDeltas();
-    for (const context of later) migrateRow(user, context, nobody);
-    finish(user, later.at(-1) as FoldContext);
-    return user;
   }
 
   #details(user: UserRow, contexts: readonly FoldContext[]): ProfileDetails {

@@ -1,40 +1,37 @@
 import { KindredError } from "../schemas/errors.js";
-import type { CatalogueNumber, EpochMs, ItemId, Offset, Partition, UserId } from "../schemas/ids.js";
+import type { CatalogueNumber, EpochMs, Offset, Partition, UserId } from "../schemas/ids.js";
 import type { PositionedRecord } from "../schemas/log-record.js";
 import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/ports/admin.js";
+import type { ChangelogRecord } from "../schemas/ports/changelog.js";
 import { type FoldedBatch, MAX_UNCOMMITTED } from "../schemas/ports/folded-batch.js";
 import type { StoreWrite } from "../schemas/ports/key-value-store.js";
-import { ErasureSweep } from "./erasure-sweep.js";
+import type { PublishedRows, RowSource } from "../schemas/ports/row-source.js";
+import { encodeMark } from "./changelog-mark.js";
+import { ChangelogEncoder } from "./changelog-records.js";
 import type { FoldContext } from "./fold-context.js";
 import { type FoldTip, RecordFolder } from "./fold-records.js";
-import { type ItemCounts, ItemDeltas } from "./item-counts.js";
-import { changesBefore, META_KEY, UNSWEPT_KEY } from "./keys.js";
+import { CHANGELOG_KEY, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { openPartition, type PartitionStateOptions } from "./open-partition.js";
-import { encodeMeta, type PartitionMeta } from "./partition-meta.js";
+import { encodeMeta, type PartitionMeta, summaryOf } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
+import { PartitionUpkeep } from "./partition-upkeep.js";
 import { BatchPreparer } from "./prepare-batch.js";
-import { type PublishedRows, toPublishedRows } from "./published-rows.js";
+import { toPublishedRows } from "./published-rows.js";
 import { RowCache } from "./row-cache.js";
 import { HashSum } from "./state-hash.js";
 import type { UserRow } from "./user-row.js";
 import { ArenaPool, type WriteArena } from "./write-arena.js";
-
-export interface ItemCount {
-  readonly item: ItemId;
-  /** Users of this partition whose profile holds the item. */
-  readonly users: number;
-  /** Events of this partition on the item. */
-  readonly events: number;
-}
+import { WriteTurns } from "./write-turns.js";
 
 interface PendingCommit {
   readonly batch: FoldedBatch;
-  readonly writes: readonly StoreWrite[];
+  readonly writes: StoreWrite[];
+  /** What the changelog is to have before the store; undefined without one. */
+  readonly records: readonly ChangelogRecord[] | undefined;
   readonly meta: PartitionMeta;
   readonly touched: readonly UserRow[];
   readonly contexts: readonly FoldContext[];
   readonly erasedUsers: ReadonlySet<UserId>;
-  readonly itemChanges: Int32Array;
   readonly arena: WriteArena;
 }
 
@@ -43,25 +40,23 @@ interface PendingCommit {
  * while the last commit is being written. What fold needs is fetched first and may fail without harm (the same records can be
  * folded again); folding itself is synchronous. After a failed commit the object is of no more use: open the store again.
  */
-export class PartitionState {
+export class PartitionState implements RowSource {
   readonly partition: Partition;
   readonly #options: PartitionStateOptions;
   readonly #tip: FoldTip;
   readonly #cache: RowCache;
-  readonly #counts: ItemCounts;
   readonly #folder: RecordFolder;
   readonly #preparer: BatchPreparer;
   readonly #reader: PartitionReader;
-  readonly #sweep: ErasureSweep;
+  readonly #upkeep: PartitionUpkeep;
   readonly #arenas = new ArenaPool();
+  readonly #encoder: ChangelogEncoder | undefined;
+  readonly #turns = new WriteTurns();
   readonly #pending: PendingCommit[] = [];
   #committed: PartitionMeta;
+  #changelogNext: number;
   /** Contexts that stored rows may be of, as of the last commit. */
   #storedContexts: readonly FoldContext[];
-  /** Whether the store, with all commits folded so far, says that erased users are not yet swept out of its files. */
-  #unswept: boolean;
-  #changesFrom: number;
-  #writing: Promise<void> = Promise.resolve();
   #folding = false;
   #failure: unknown;
 
@@ -69,14 +64,13 @@ export class PartitionState {
     this.partition = options.partition;
     this.#options = options;
     this.#committed = opened.meta;
+    this.#changelogNext = opened.mark.next;
+    this.#encoder = options.changelog && new ChangelogEncoder(opened.items);
     this.#storedContexts = [...opened.contexts];
-    this.#unswept = opened.unswept;
-    this.#sweep = new ErasureSweep(options.store, opened.unswept ? (opened.meta.offset as Offset) : undefined);
-    this.#counts = opened.counts;
-    this.#changesFrom = opened.changesFrom;
+    this.#upkeep = new PartitionUpkeep(options.store, this.#turns, opened);
     this.#tip = { ...opened.meta, contexts: opened.contexts, hash: HashSum.parse(opened.meta.hash) };
     this.#cache = new RowCache(options.cacheRows ?? 20_000);
-    this.#folder = new RecordFolder(this.#tip, new ItemDeltas());
+    this.#folder = new RecordFolder(this.#tip);
     const makeContext = opened.makeContext;
     this.#preparer = new BatchPreparer({
       store: options.store,
@@ -89,14 +83,29 @@ export class PartitionState {
     this.#reader = new PartitionReader({ store: options.store, partition: options.partition, contexts, cache: this.#cache });
   }
 
-  /** @throws KindredError STATE_CORRUPT, DIRECTORY_NEWER, UNKNOWN_CATALOGUE (rows are of a catalogue that is not stored) */
+  /**
+   * @throws KindredError STATE_CORRUPT, DIRECTORY_NEWER, UNKNOWN_CATALOGUE (rows are of a catalogue that is not stored), STATE_INCOMPLETE
+   * (a PartitionReplica has applied a part of a commit: it is to go on first)
+   */
   static async open(options: PartitionStateOptions): Promise<PartitionState> {
-    return new PartitionState(options, await openPartition(options));
+    const opened = await openPartition(options);
+    if (opened.mark.between !== undefined)
+      throw new KindredError(
+        "STATE_INCOMPLETE",
+        "the state has a part of a commit only: its changelog is to be read on",
+        `partition ${options.partition}`,
+      );
+    return new PartitionState(options, opened);
   }
 
   /** Committed up to here: where to read on after opening. */
   get appliedOffset(): Offset {
     return this.#committed.offset as Offset;
+  }
+
+  /** How much of the changelog the store has: where a PartitionReplica reads on. 0 = nothing, or there is none. */
+  get changelogNext(): number {
+    return this.#changelogNext;
   }
 
   /** Newest event time committed. */
@@ -158,69 +167,37 @@ export class PartitionState {
     }
   }
 
-  /** Writes a folded micro-batch: rows, keys, position and hash in one atomic batch. In the order of folding. @throws KindredError STORAGE_FAILED */
+  /**
+   * Writes a folded micro-batch, in the order of folding: to the changelog where there is one, then rows, keys, position and hash in one
+   * atomic batch. Ended between the two, the store is a commit behind its changelog: a PartitionReplica brings it up, or the same
+   * records are folded again and their rows overwrite what they equal.
+   * @throws KindredError STORAGE_FAILED, or what the changelog failed with (OWNERSHIP_LOST: the rows are another process's now)
+   */
   async commit(folded: FoldedBatch): Promise<void> {
     this.#check();
     const pending = this.#pending.find(({ batch }) => batch === folded);
     if (pending === undefined) throw new KindredError("INVALID_ARGUMENT", "this micro-batch was not folded here, or was committed before");
-    const written = this.#writing.then(() => this.#write(pending));
-    this.#writing = written.catch(() => undefined);
-    await written;
+    await this.#turns.take(() => this.#write(pending));
   }
 
   /** As of the last commit. */
   summary(): StateSummary {
-    const { hash, rows, offset } = this.#committed;
-    return {
-      hash,
-      rows,
-      position: new Map([[this.partition, offset as Offset]]),
-      catalogue: this.#committed.activations.at(-1)?.catalogue ?? 0,
-      migrating: this.#committed.migratedTo !== null,
-    };
-  }
-
-  /** Counts of every item of this partition, as of the last commit. */
-  *itemCounts(): Iterable<ItemCount> {
-    const items = this.#active()?.items;
-    if (items === undefined) return;
-    for (let ordinal = 0; ordinal < this.#committed.items; ordinal++)
-      yield { item: items.id(ordinal), users: this.#counts.users(ordinal), events: this.#counts.events(ordinal) };
+    return summaryOf(this.partition, this.#committed);
   }
 
   /**
-   * Stores the item counts, on the disk before it resolves (with all commits before), and drops the change records of
-   * commits that ended before `keepFrom`: the position of the oldest shard set that may be reopened. Waits until users erased
-   * by then are gone from the files too. Change records name users, so that who was erased is named until a snapshot keeps
-   * only what ended after the erasure. @throws KindredError STORAGE_FAILED
+   * All commits so far are on the disk when it resolves; drops the change records of those that ended before `keepFrom`, the
+   * position of the oldest shard set that may be reopened, and waits until users erased by then are gone from the files too.
+   * @throws KindredError STORAGE_FAILED
    */
   async snapshot(keepFrom: Offset): Promise<void> {
     this.#check();
-    const changesFrom = Math.max(this.#changesFrom, Math.min(keepFrom, this.#committed.offset));
-    const writes = this.#counts.snapshot(this.#committed.items, { commit: this.#committed.commit, changesFrom });
-    await this.#options.store.batch(writes, { sync: true });
-    this.#changesFrom = changesFrom;
-    await this.#options.store.clear(changesBefore(changesFrom));
-    this.#sweep.trimmed(changesFrom);
-    await this.#sweep.settled();
-    await this.#forgetSwept();
+    await this.#upkeep.snapshot(Math.min(keepFrom, this.#committed.offset));
   }
 
   /** Resolves when erased users are being swept out of the files no more: before the store is closed. @throws KindredError STORAGE_FAILED */
-  async settled(): Promise<void> {
-    await this.#writing;
-    await this.#sweep.settled();
-  }
-
-  /** In turn with the commits: one that erases says anew that there is something to sweep. */
-  #forgetSwept(): Promise<void> {
-    const forgotten = this.#writing.then(async () => {
-      if (!this.#unswept || !this.#sweep.clean || this.#pending.some(({ erasedUsers }) => erasedUsers.size > 0)) return;
-      this.#unswept = false;
-      await this.#options.store.batch([{ type: "del", key: UNSWEPT_KEY }]);
-    });
-    this.#writing = forgotten.catch(() => undefined);
-    return forgotten;
+  settled(): Promise<void> {
+    return this.#upkeep.settled();
   }
 
   /** Contexts of which a row of the store may be, now or when what is pending is committed; oldest first. */
@@ -253,7 +230,7 @@ export class PartitionState {
    */
   changedSince(offset: Offset, batchRows = 512): AsyncIterable<PublishedRows> | undefined {
     this.#check();
-    return offset < this.#changesFrom ? undefined : this.#reader.changedSince(offset, batchRows);
+    return offset < this.#upkeep.changesFrom ? undefined : this.#reader.changedSince(offset, batchRows);
   }
 
   #active(): FoldContext | undefined {
@@ -287,11 +264,11 @@ export class PartitionState {
         ...(result.erasedUsers.size > 0 ? [{ type: "put", key: UNSWEPT_KEY, value: new Uint8Array(0) } as const] : []),
         { type: "put", key: META_KEY, value: encodeMeta(meta) },
       ],
+      records: this.#encoder?.encode(result.touched, result.erasedUsers, meta, arena),
       meta,
       touched: result.touched,
       contexts: [...tip.contexts],
       erasedUsers: result.erasedUsers,
-      itemChanges: result.itemChanges,
       arena,
     });
     return batch;
@@ -301,8 +278,14 @@ export class PartitionState {
     this.#check();
     if (this.#pending[0] !== pending)
       throw new KindredError("INVALID_ARGUMENT", "micro-batches are committed in the order they were folded");
+    const { records, writes } = pending;
+    let next = this.#changelogNext;
     try {
-      await this.#options.store.batch(pending.writes, { sync: this.#options.syncCommits ?? false });
+      if (records !== undefined && this.#options.changelog !== undefined) {
+        next = await this.#options.changelog.write(records);
+        writes.push({ type: "put", key: CHANGELOG_KEY, value: encodeMark({ next }) });
+      }
+      await this.#options.store.batch(writes, { sync: this.#options.syncCommits ?? false });
     } catch (error) {
       this.#failure = error;
       throw error;
@@ -310,18 +293,16 @@ export class PartitionState {
     this.#pending.shift();
     this.#arenas.give(pending.arena);
     this.#committed = pending.meta;
+    this.#changelogNext = next;
     this.#storedContexts = pending.contexts;
-    this.#counts.apply(pending.itemChanges);
     this.#cache.unpin(pending.touched, pending.meta.commit);
-    if (pending.erasedUsers.size === 0) return;
-    this.#unswept = true;
-    this.#sweep.erased([...pending.erasedUsers], pending.meta.offset);
+    this.#upkeep.erased([...pending.erasedUsers], pending.meta.offset);
   }
 
   #check(): void {
     if (this.#failure !== undefined)
       throw new KindredError(
-        "STORAGE_FAILED",
+        this.#failure instanceof KindredError ? this.#failure.code : "STORAGE_FAILED",
         "an earlier batch could not be written; the state has to be opened again",
         `partition ${this.partition}`,
         { cause: this.#failure },

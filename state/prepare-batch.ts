@@ -3,10 +3,11 @@ import type { UserId } from "../schemas/ids.js";
 import type { PositionedRecord } from "../schemas/log-record.js";
 import type { KeyValueStore } from "../schemas/ports/key-value-store.js";
 import type { FoldContext, MakeContext } from "./fold-context.js";
-import { decodeTombstone, type FoldTip, type PreparedBatch } from "./fold-records.js";
+import type { FoldTip, PreparedBatch } from "./fold-records.js";
 import { rowKey, rowsAfter, tombstoneKey, userOfRowKey } from "./keys.js";
 import type { RowCache } from "./row-cache.js";
 import { readRow } from "./stored-row.js";
+import { decodeTombstone } from "./tombstone.js";
 import type { UserRow } from "./user-row.js";
 
 interface PreparerParts {

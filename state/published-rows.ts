@@ -1,12 +1,9 @@
 import { WEIGHT_ONE } from "../schemas/catalogue.js";
 import type { ItemId, Offset, UserId } from "../schemas/ids.js";
-import type { FoldedBatch } from "../schemas/ports/folded-batch.js";
 import type { PublishedRow } from "../schemas/ports/read-model.js";
+import type { PublishedRows } from "../schemas/ports/row-source.js";
 import type { FoldContext } from "./fold-context.js";
 import type { UserRow } from "./user-row.js";
-
-/** Rows and their pooled vectors, as the read model takes them. */
-export type PublishedRows = Pick<FoldedBatch, "rows" | "erased" | "vectors">;
 
 /** Rows of the context's activation, brought up to date, as readers see them; `gone` and users who do not exist (any more) go under `erased`. */
 export function toPublishedRows(users: readonly UserRow[], context: FoldContext | undefined, gone: readonly UserId[] = []): PublishedRows {

@@ -37,9 +37,21 @@ export class UserRow {
     const stored = new UserRow(user, row);
     stored.summed = true;
     stored.tombstone = row.erasureEpoch > 0;
-    if (row.hasFingerprint)
-      stored.bands.splice(0, 4, row.fingerprintLo & 0xffff, row.fingerprintLo >>> 16, row.fingerprintHi & 0xffff, row.fingerprintHi >>> 16);
+    stored.#storedAs(row);
     return stored;
+  }
+
+  /** A row that takes the place of what the store has. */
+  static replacing(user: UserId, row: Row, before: Row | undefined): UserRow {
+    const next = new UserRow(user, row);
+    if (before !== undefined) next.#storedAs(before);
+    return next;
+  }
+
+  /** The store's band keys are those of this row. */
+  #storedAs(row: Row): void {
+    if (!row.hasFingerprint) return;
+    this.bands.splice(0, 4, row.fingerprintLo & 0xffff, row.fingerprintLo >>> 16, row.fingerprintHi & 0xffff, row.fingerprintHi >>> 16);
   }
 
   /** False for a new user, and for an erased one who did nothing since. */

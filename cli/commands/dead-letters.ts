@@ -4,10 +4,13 @@ import type { Static } from "typebox";
 import { deadLettersAnswer, replayAnswer } from "../../api/admin-answers.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { DeadLettersAnswer, ReplayAnswer } from "../../schemas/http.js";
+import type { DeadLetters } from "../../schemas/ports/admin.js";
 import type { Terminal } from "../command-frame.js";
 import { addClientOptions, type ClientOptions, configurationOf, integerFlag, printResult, serverOf } from "../command-options.js";
 import { untilStopped } from "../stop-signals.js";
+import { withTopics } from "../wiring/kafka/kafka-topics.js";
 import { withUpdater } from "../wiring/offline.js";
+import type { Updater } from "../wiring/updater.js";
 
 type Letters = Static<typeof DeadLettersAnswer>;
 type Replayed = Static<typeof ReplayAnswer>;
@@ -44,11 +47,11 @@ async function list(options: ListOptions, terminal: Terminal): Promise<void> {
     const server = await serverOf(options, config, signal);
     const { after, limit } = options;
     const query = new URLSearchParams({ limit: String(limit), ...(after !== undefined && { after: String(after) }) });
+    const listed = async ({ deadLetters }: { readonly deadLetters: DeadLetters }): Promise<Letters> =>
+      deadLettersAnswer(await deadLetters.list({ limit, ...(after !== undefined && { after }) }));
     const answer = server
       ? await server.get<Letters>(`/v1/admin/dead-letters?${query}`)
-      : await withUpdater(config, { signal, index: false }, async (updater) =>
-          deadLettersAnswer(await updater.deadLetters.list({ limit, ...(after !== undefined && { after }) })),
-        );
+      : await (config.source.kind === "kafka" ? withTopics(config, signal, listed) : withUpdater(config, { signal, index: false }, listed));
     const lines = answer.deadLetters.map(
       (letter) => `${letter.number}  ${letter.at}  ${letter.code}  ${letter.origin}: ${letter.message}\n    ${letter.original}`,
     );
@@ -81,15 +84,16 @@ async function replay(options: ReplayOptions, terminal: Terminal): Promise<void>
     const config = configurationOf(options, terminal);
     const repairs = options.repairs === undefined ? undefined : await readRepairs(options.repairs);
     const server = await serverOf(options, config, signal);
+    const replayed = async ({ deadLetters }: { readonly deadLetters: DeadLetters }): Promise<Replayed> =>
+      replayAnswer(await deadLetters.replay(repairs === undefined ? "all" : new Map(repairs.map(({ number, event }) => [number, event]))));
+    const folded = async (updater: Updater): Promise<Replayed> => {
+      const answer = await replayed(updater);
+      await updater.drained(signal);
+      return answer;
+    };
     const answer = server
       ? await replayOver((body) => server.post<Replayed>("/v1/admin/dead-letters/replay", body), repairs)
-      : await withUpdater(config, { signal }, async (updater) => {
-          const result = await updater.deadLetters.replay(
-            repairs === undefined ? "all" : new Map(repairs.map(({ number, event }) => [number, event])),
-          );
-          await updater.drained(signal);
-          return replayAnswer(result);
-        });
+      : await (config.source.kind === "kafka" ? withTopics(config, signal, replayed) : withUpdater(config, { signal }, folded));
     printResult(terminal, options, answer, `${answer.replayed} replayed, ${answer.failed} failed again, at ${answer.position}`);
   });
 }

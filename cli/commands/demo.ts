@@ -44,7 +44,7 @@ async function demo(options: DemoOptions, terminal: Terminal): Promise<void> {
   const log = makeLogger(config);
   const town = generateTown({ seed: options.seed, listeners: options.listeners });
   await untilStopped(async (signal) => {
-    const server = await startServer(config, log);
+    const server = await startServer(config, log, options.role);
     await serveUntilStopped(server, signal, () =>
       live(server, town, { ...options, atOnce: eventsPerRequest(config) }, terminal, signal).catch((error: unknown) => {
         // A request that the stop cut off is no failure.

@@ -12,6 +12,7 @@ import { addClientOptions, type ClientOptions, choiceFlag, configurationOf, prin
 import { Progress } from "../progress.js";
 import type { ServerClient } from "../server-client.js";
 import { untilStopped } from "../stop-signals.js";
+import { withTopics } from "../wiring/kafka/kafka-topics.js";
 import { withUpdater } from "../wiring/offline.js";
 
 interface ImportOptions extends ClientOptions {
@@ -56,7 +57,8 @@ async function importItems(options: ImportOptions, terminal: Terminal): Promise<
     const server = await serverOf(options, config, signal);
     const run = (target: ItemsTarget): Promise<Counts> =>
       importInto(target, itemsFromFile(options.from, { format, map, signal, stored: (ids) => target.stored(ids) }), terminal);
-    const counts = server ? await run(overHttp(server)) : await offline(config, signal, run);
+    const local = config.source.kind === "kafka" ? intoTopic : offline;
+    const counts = server ? await run(overHttp(server)) : await local(config, signal, run);
     printResult(terminal, options, counts, `${counts.items} items, ${counts.rejected} rejected`);
     if (signal.aborted) throw new KindredError("NOT_READY", "stopped before the end; run it again");
   });
@@ -80,6 +82,19 @@ async function importInto(target: ItemsTarget, batches: AsyncIterable<ItemsBatch
   }
   progress.stop();
   return { items, rejected };
+}
+
+/** Straight into the items topic: the group's catalogues follow. */
+function intoTopic(config: Config, signal: AbortSignal, run: (target: ItemsTarget) => Promise<Counts>): Promise<Counts> {
+  return withTopics(config, signal, ({ items, intake }) =>
+    run({
+      stored: (ids) => items.getMany(ids),
+      put: async (infos) => {
+        await intake.putItems(infos);
+        return 0;
+      },
+    }),
+  );
 }
 
 /** Stored with the next catalogue, which takes effect for the rows there are before this returns. */

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Command } from "commander";
+import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import { parseTimestamp } from "../../schemas/event.js";
 import type { EpochMs } from "../../schemas/ids.js";
@@ -20,7 +21,17 @@ import {
 } from "../command-options.js";
 import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
-import { type BackfillReport, type BackfillSource, backfillJournal, backfillOffline, backfillOverHttp } from "../wiring/backfill.js";
+import {
+  type BackfillReport,
+  type BackfillSource,
+  backfillJournal,
+  backfillOffline,
+  backfillSlices,
+  type OnProgress,
+} from "../wiring/backfill.js";
+import { intakeTarget, serverTarget } from "../wiring/file-sender.js";
+import { type FoldedTopic, foldTopic } from "../wiring/kafka/fold-topic.js";
+import { withTopics } from "../wiring/kafka/kafka-topics.js";
 import { shadowDirectory } from "../wiring/updater-stores.js";
 
 interface ReplayOptions extends ClientOptions {
@@ -41,7 +52,7 @@ export function addReplay(program: Command, terminal: Terminal): void {
   addClientOptions(
     program.command("replay").description("a backfill through the very same pipeline: from a file, or the journal into a shadow state"),
   )
-    .option("--from <file>", "csv, tsv or ndjson, gzipped or not; `journal` (the default with --into shadow)")
+    .option("--from <file>", "csv, tsv or ndjson, gzipped or not; `journal` or `kafka`, the live log (the default with --into shadow)")
     .option("--format <format>", `${FILE_FORMATS.join(", ")} (default: by the file's name)`, choiceFlag(...FILE_FORMATS))
     .option("--map <field=column,...>", "columns of the fields, e.g. user=CustomerID,item=StockCode,ts=t", "")
     .option(
@@ -96,25 +107,47 @@ async function sourceOf(path: string, options: ReplayOptions): Promise<BackfillS
   return { path, format, map, tsUnit, again: again === true, ...limits };
 }
 
+/** Whether the live log itself is folded anew, and no file. @throws KindredError USAGE */
+function isLog({ from, into }: ReplayOptions, { source }: Config): boolean {
+  if (from === undefined && into === "live") throw new KindredError("USAGE", "--from FILE is needed; see kindred replay --help");
+  if (from !== undefined && from !== "journal" && from !== "kafka") {
+    if (source.kind === "kafka" && into === "shadow")
+      throw new KindredError(
+        "USAGE",
+        "a shadow of a file needs source.kind journal; with Kafka the shadow is of the events topic: --from kafka",
+      );
+    return false;
+  }
+  if (into === "live") throw new KindredError("USAGE", `the ${from} is in the live state already; --into shadow folds it anew beside it`);
+  if (from !== undefined && from !== source.kind)
+    throw new KindredError("USAGE", `source.kind is ${source.kind}; allowed: --from ${source.kind}`);
+  return true;
+}
+
+/** Runs what the options ask for. */
+async function run(
+  options: ReplayOptions,
+  config: Config,
+  source: BackfillSource | undefined,
+  signal: AbortSignal,
+  onProgress: OnProgress,
+): Promise<BackfillReport & Partial<FoldedTopic>> {
+  const isKafka = config.source.kind === "kafka";
+  if (!source) return isKafka ? foldTopic(config, signal, onProgress) : backfillJournal(config, signal, onProgress);
+  if (options.into === "shadow") return backfillOffline({ ...config, dataDir: shadowDirectory(config) }, source, signal, onProgress);
+  const server = await serverOf(options, config, signal);
+  if (server) return backfillSlices(config, serverTarget(server), source, signal, onProgress);
+  if (!isKafka) return backfillOffline(config, source, signal, onProgress);
+  return withTopics(config, signal, ({ files }) => backfillSlices(config, intakeTarget(files), source, signal, onProgress));
+}
+
 async function replay(options: ReplayOptions, terminal: Terminal): Promise<void> {
-  const fromJournal = options.from === "journal" || (options.from === undefined && options.into === "shadow");
-  if (options.from === undefined && !fromJournal) throw new KindredError("USAGE", "--from FILE is needed; see kindred replay --help");
-  if (fromJournal && options.into === "live")
-    throw new KindredError("USAGE", "the journal is in the live state already; --into shadow folds it anew beside it");
   const config = configurationOf(options, terminal, { "pipeline.batchEvents": { flag: "--batch", value: options.batch } });
-  const source = fromJournal ? undefined : await sourceOf(options.from as string, options);
+  const source = isLog(options, config) ? undefined : await sourceOf(options.from as string, options);
   const progress = new Progress({ label: "replay", unit: "events", stream: process.stderr });
   const onProgress = (events: number, share: number): void => progress.update(events, share);
   const started = { at: performance.now(), cpu: process.cpuUsage() };
-  const report = await untilStopped(async (signal): Promise<BackfillReport> => {
-    if (options.into === "shadow")
-      return source
-        ? backfillOffline({ ...config, dataDir: shadowDirectory(config) }, source, signal, onProgress)
-        : backfillJournal(config, signal, onProgress);
-    const server = await serverOf(options, config, signal);
-    const file = source as BackfillSource;
-    return server ? backfillOverHttp(config, server, file, signal, onProgress) : backfillOffline(config, file, signal, onProgress);
-  }).finally(() => progress.stop());
+  const report = await untilStopped((signal) => run(options, config, source, signal, onProgress)).finally(() => progress.stop());
   const seconds = (performance.now() - started.at) / 1000;
   const { user, system } = process.cpuUsage(started.cpu);
   const eventsPerSecond = Math.round(report.appended / seconds);
@@ -126,6 +159,7 @@ async function replay(options: ReplayOptions, terminal: Terminal): Promise<void>
     position: report.position,
     cpuSeconds: (user + system) / 1e6,
     known: report.known,
+    ...(report.hash !== undefined && { hash: report.hash, rows: report.rows }),
   };
   const known = report.known ? "; the file was read before, and nothing was done (--again counts it once more)" : "";
   const rate = `${report.events} events, ${report.rejected} rejected, in ${seconds.toFixed(1)} s (${eventsPerSecond}/s), at ${report.position}`;

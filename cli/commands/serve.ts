@@ -1,16 +1,16 @@
 import type { Command } from "commander";
 import type { Config } from "../../schemas/config.js";
-import { KindredError } from "../../schemas/errors.js";
 import type { Terminal } from "../command-frame.js";
 import { addCommonOptions, type CommonOptions, choiceFlag, configurationOf } from "../command-options.js";
 import { aborted, untilStopped } from "../stop-signals.js";
 import { type RunningServer, startServer } from "../wiring/http-server.js";
+import type { Role } from "../wiring/node-threads.js";
 import { makeLogger } from "../wiring/offline.js";
 
 export interface ServeOptions extends CommonOptions {
   readonly host?: string;
   readonly port?: string;
-  readonly role: "all" | "updater" | "recall";
+  readonly role: Role;
 }
 
 /** Flags of a command that serves. */
@@ -18,11 +18,15 @@ export function addServeOptions(command: Command): Command {
   return addCommonOptions(command)
     .option("--host <address>", "address to listen on (default: 127.0.0.1)")
     .option("--port <port>", "port to listen on, 0 takes a free one (default: 7878)")
-    .option("--role <role>", "all, updater or recall", choiceFlag("all", "updater", "recall"), "all");
+    .option(
+      "--role <role>",
+      "all, updater (folds what its group gives it) or recall (answers); a journal has all only",
+      choiceFlag("all", "updater", "recall"),
+      "all",
+    );
 }
 
 export function serveConfiguration(options: ServeOptions, terminal: Terminal): Config {
-  if (options.role !== "all") throw new KindredError("USAGE", `--role ${options.role} is not available in this version; allowed: all`);
   return configurationOf(options, terminal, {
     "server.host": { flag: "--host", value: options.host },
     "server.port": { flag: "--port", value: options.port },
@@ -30,8 +34,8 @@ export function serveConfiguration(options: ServeOptions, terminal: Terminal): C
 }
 
 export function addServe(program: Command, terminal: Terminal): void {
-  addServeOptions(program.command("serve").description("updater and recall API in one process")).action((options: ServeOptions) =>
-    serve(options, terminal),
+  addServeOptions(program.command("serve").description("updater and recall API, in one process or by role")).action(
+    (options: ServeOptions) => serve(options, terminal),
   );
 }
 
@@ -55,10 +59,10 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
   const config = serveConfiguration(options, terminal);
   const log = makeLogger(config);
   await untilStopped(async (signal) => {
-    const server = await startServer(config, log);
+    const server = await startServer(config, log, options.role);
     await serveUntilStopped(server, signal, async () => {
       await server.ready;
-      log.info({ url: server.url, docs: `${server.url}/docs`, dataDir: config.dataDir }, "ready");
+      log.info({ url: server.url, role: options.role, docs: `${server.url}/docs`, dataDir: config.dataDir }, "ready");
       await aborted(signal);
     });
     log.info("stopped");

@@ -9,8 +9,8 @@ import type { FileRow } from "../../streams/files/file-row.js";
 import { type FileFormat, FileRows } from "../../streams/files/file-rows.js";
 import { replayFile } from "../../streams/files/replay-file.js";
 import { decodeRecord } from "../../streams/record-codec.js";
-import { eventsPerRequest, type ServerClient } from "../server-client.js";
-import { FileSender, type TakenRow } from "./file-sender.js";
+import { eventsPerRequest } from "../server-client.js";
+import { FileSender, type SliceTarget, type TakenRow } from "./file-sender.js";
 import { eventRulesOf } from "./fold-configuration.js";
 import { withUpdater } from "./offline.js";
 import { Pace } from "./pace.js";
@@ -71,24 +71,24 @@ export function backfillOffline(
 }
 
 /**
- * Over HTTP, into the directory that a server has open. The server keeps with the rows how far the file has come: killed anywhere,
- * the same call goes on exactly there. What it refuses for lack of room is sent again when it says, what it finds too large in
- * halves: with --url its limits are not those of `config`.
+ * Slice by slice, over HTTP into the directory that a server has open, or straight into topics. How far the file has come is kept there with
+ * the rows: killed anywhere, the same call goes on exactly there. What a server refuses for lack of room is sent again when it says, what it
+ * finds too large in halves: with --url its limits are not those of `config`.
  */
-export async function backfillOverHttp(
+export async function backfillSlices(
   config: Config,
-  server: ServerClient,
+  target: SliceTarget,
   source: BackfillSource,
   signal: AbortSignal,
   onProgress: OnProgress,
 ): Promise<BackfillReport> {
   const { path } = source;
   const { hash, bytes } = await hashFile(path);
-  const { position, ...stored } = await server.get<FileProgress & { position: string }>(`/v1/admin/files/${hash}`);
+  const { position, ...stored } = await target.progress(hash);
   if (stored.done && !source.again) return { ...stored, appended: 0, position, known: true };
   const pace = source.speed === undefined ? undefined : new Pace(source.speed, signal);
   const limit = Math.min(pace ? PACED_ROWS : Number.POSITIVE_INFINITY, eventsPerRequest(config));
-  const sender = new FileSender(server, { hash, path }, nextRows(stored), position, limit, async (newestTs) => {
+  const sender = new FileSender(target, { hash, path }, nextRows(stored), position, limit, async (newestTs) => {
     if (newestTs > 0) await pace?.until(newestTs);
     return !signal.aborted;
   });

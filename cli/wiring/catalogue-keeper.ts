@@ -5,13 +5,13 @@ import type { CatalogueStore } from "../../schemas/ports/event-log.js";
 import { nextCatalogue } from "../../state/catalogue-builder.js";
 
 export interface CatalogueKeeperOptions {
-  readonly catalogues: CatalogueStore;
+  readonly catalogues: Pick<CatalogueStore, "newest" | "get">;
   /** Side information of every item, as it is now. */
   readonly items: () => AsyncIterable<ItemInfo>;
   readonly settings: FoldSettings;
   readonly generations: readonly GenerationRef[];
-  /** Appends the activation to the log. */
-  readonly activate: (number: CatalogueNumber) => Promise<unknown>;
+  /** Stores it, and activates it by records of the log. */
+  readonly publish: (next: Catalogue) => Promise<unknown>;
   /** Least time between two catalogues. */
   readonly minIntervalMs: number;
   readonly onError: (error: unknown) => void;
@@ -21,10 +21,7 @@ export interface CatalogueKeeperOptions {
 /** Changes come in bursts (an import): the first catalogue after a quiet time waits for the rest of its burst. */
 const SETTLE_MS = 500;
 
-/**
- * Keeps the newest catalogue equal to the configuration and to what is known of items. A catalogue is stored first and activated
- * by a record of the log next; a crash in between leaves one that nobody activated, which `confirm` makes up for.
- */
+/** Keeps the newest catalogue equal to the configuration and to what is known of items. */
 export class CatalogueKeeper {
   private timer: NodeJS.Timeout | undefined;
   private madeAt = Number.NEGATIVE_INFINITY;
@@ -41,12 +38,6 @@ export class CatalogueKeeper {
       () => undefined,
     );
     return updated;
-  }
-
-  /** Activates the newest catalogue again if the log, folded to its end, has it not as the active one. */
-  async confirm(active: CatalogueNumber | 0): Promise<void> {
-    const newest = await this.options.catalogues.newest();
-    if (newest !== 0 && newest > active) await this.options.activate(newest);
   }
 
   /** Side information changed: a catalogue follows soon, but not sooner than `minIntervalMs` after the one before. */
@@ -69,16 +60,13 @@ export class CatalogueKeeper {
   }
 
   private async store(): Promise<CatalogueNumber> {
-    const { catalogues, settings, generations, activate } = this.options;
+    const { catalogues, settings, generations, publish } = this.options;
     const newest = await catalogues.newest();
     const current: Catalogue | undefined = newest === 0 ? undefined : await catalogues.get(newest);
     const items: ItemInfo[] = [];
     for await (const info of this.options.items()) items.push(info);
     const next = nextCatalogue(current, { settings, items, generations });
-    if (next !== current) {
-      await catalogues.put(next);
-      await activate(next.number);
-    }
+    if (next !== current) await publish(next);
     return next.number;
   }
 }

@@ -2,7 +2,8 @@ import { ERRORS, KindredError } from "../../schemas/errors.js";
 import type { BehaviourEvent } from "../../schemas/event.js";
 import type { EpochMs } from "../../schemas/ids.js";
 import type { RefusedLine } from "../../schemas/ports/admin.js";
-import type { FileProgress } from "../../schemas/ports/file-intake.js";
+import type { FileIntake, FileProgress, FileSlice } from "../../schemas/ports/file-intake.js";
+import { formatPosition } from "../../schemas/position.js";
 import type { ServerClient } from "../server-client.js";
 
 /** What a row of the file gave: an event, nothing (it lies outside of the time asked for), or it is broken. */
@@ -16,23 +17,43 @@ interface SliceAnswer {
   readonly position: string;
 }
 
+/** Where rows of files go: a server, or the topics themselves. */
+export interface SliceTarget {
+  progress(file: string): Promise<FileProgress & { readonly position: string }>;
+  /** Waits as long as there is no room. */
+  take(slice: FileSlice): Promise<SliceAnswer>;
+}
+
+export const serverTarget = (server: ServerClient): SliceTarget => ({
+  progress: (file) => server.get(`/v1/admin/files/${file}`),
+  take: ({ file, ...slice }) => server.postPatiently(`/v1/admin/files/${file}/rows`, slice),
+});
+
+export const intakeTarget = (files: FileIntake): SliceTarget => ({
+  progress: async (file) => ({ ...(await files.progress(file)), position: formatPosition(new Map()) }),
+  take: async (slice) => {
+    const { position, ...taken } = await files.take(slice);
+    return { ...taken, position: formatPosition(position) };
+  },
+});
+
 const isTooLarge = (error: unknown): boolean => error instanceof KindredError && ERRORS[error.code].status === 413;
 
-/** Gathers rows of a file and posts them slice by slice. Where the file stands is the server's to say: it stored that with the rows. */
+/** Gathers rows of a file and sends them slice by slice. Where the file stands is the target's to say: it stored that with the rows. */
 export class FileSender {
   /** Events taken of what was sent here. */
   appended = 0;
   private rows: TakenRow[] = [];
-  /** Rows of the file that the server has already. */
+  /** Rows of the file that the target has already. */
   private toSkip: number;
 
   /**
    * @param progress where the file stands
-   * @param limit most rows of one request; smaller once the server found a request too large
+   * @param limit most rows of one request; smaller once the target found a slice too large
    * @param mayGo asked before each request with the newest event time in it; false: nothing more is sent
    */
   constructor(
-    private readonly server: ServerClient,
+    private readonly target: SliceTarget,
     private readonly file: { readonly hash: string; readonly path: string },
     public progress: FileProgress,
     public position: string,
@@ -46,7 +67,7 @@ export class FileSender {
     return this.rows.length >= this.limit;
   }
 
-  /** Whether the server has the next row of the file already: it is to be passed over. */
+  /** Whether the target has the next row of the file already: it is to be passed over. */
   skip(): boolean {
     if (this.toSkip === 0) return false;
     this.toSkip--;
@@ -57,7 +78,7 @@ export class FileSender {
     this.rows.push(row);
   }
 
-  /** Sends up to `limit` rows; false where it may not. @throws KindredError what the server answers, USAGE (another command reads the file anew) */
+  /** Sends up to `limit` rows; false where it may not. @throws KindredError what the target answers, USAGE (another command reads the file anew) */
   send(): Promise<boolean> {
     return this.post(false);
   }
@@ -73,7 +94,8 @@ export class FileSender {
       const newestTs = rows.filter(isEvent).reduce((newest, { ts }) => Math.max(newest, ts), 0);
       if (!(await this.mayGo(newestTs))) return false;
       try {
-        const answer = await this.server.postPatiently<SliceAnswer>(`/v1/admin/files/${this.file.hash}/rows`, {
+        const answer = await this.target.take({
+          file: this.file.hash,
           run: this.progress.run,
           after: this.progress.rowsRead,
           rows: rows.length,

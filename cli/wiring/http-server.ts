@@ -7,8 +7,8 @@ import type { ItemEngines, ReadModelReader, VectorEngine } from "../../schemas/p
 import { removeAddress, writeAddress } from "../address-file.js";
 import { eventRulesOf, foldSettingsOf, generationsOf, itemVectorsOf } from "./fold-configuration.js";
 import { LatePart } from "./late-part.js";
+import { type Role, startThreads } from "./node-threads.js";
 import { makeLogger } from "./offline.js";
-import { UpdaterThread } from "./updater-thread.js";
 import { requireEngine } from "./vector-engines.js";
 
 /** A server that listens. */
@@ -25,21 +25,26 @@ export interface RunningServer {
 type Log = ReturnType<typeof makeLogger>;
 
 /**
- * Updater and recall API in one process: the updater in a thread of its own, answers here.
- * @throws KindredError DIRECTORY_IN_USE and other reasons why the directory cannot be opened, CONFIG_INVALID, STORAGE_FAILED (the port is taken), ENGINE_MISSING
+ * The API over what the role has: whatever changes state, or follows it, in threads of its own, answers here.
+ * @throws KindredError DIRECTORY_IN_USE and other reasons why the directory cannot be opened, CONFIG_INVALID, STORAGE_FAILED (the port is taken),
+ * ENGINE_MISSING, USAGE (a journal has one role), BROKER_FAILED
  */
-export async function startServer(config: Config, log: Log = makeLogger(config)): Promise<RunningServer> {
-  await requireEngine(config);
+export async function startServer(config: Config, log: Log = makeLogger(config), role: Role = "all"): Promise<RunningServer> {
+  if (role !== "updater") await requireEngine(config);
   const metrics = createMetrics({ processMetrics: true });
   let shards: readonly IndexShardRows[] = [];
-  const updater = new UpdaterThread(config, log, {
+  const threads = startThreads(config, role, log, {
     onMetrics: (snapshot, rows) => {
       shards = rows;
       metrics.fromUpdater(snapshot);
       metrics.setIndexRows(rows);
     },
   });
-  await updater.locked;
+  const { taking, answering } = threads;
+  await threads.locked.catch(async (error: unknown) => {
+    await threads.stop().catch(() => undefined);
+    throw error;
+  });
   const readModel = new LatePart<ReadModelReader>("the read model");
   const engine = new LatePart<VectorEngine>("the index");
   let items: ItemEngines | undefined;
@@ -47,8 +52,9 @@ export async function startServer(config: Config, log: Log = makeLogger(config))
   const itemVectors = ref && itemVectorsOf(ref);
   let why: string | null = "catching up with the log";
   const api = buildServer({
-    ...updater.ports,
-    applied: updater.applied,
+    ...taking.ports,
+    owner: answering.ports.owner,
+    applied: answering.applied,
     readModel: readModel.proxy,
     users: () => engine.get(),
     items: () => items,
@@ -65,7 +71,7 @@ export async function startServer(config: Config, log: Log = makeLogger(config))
     try {
       await api.close();
     } finally {
-      await updater.stop().finally(() => removeAddress(config.dataDir));
+      await threads.stop().finally(() => removeAddress(config.dataDir));
     }
   };
   const url = await listen(api, config).catch(async (error: unknown) => {
@@ -73,17 +79,23 @@ export async function startServer(config: Config, log: Log = makeLogger(config))
     throw error;
   });
   writeAddress(config.dataDir, { url, pid: process.pid });
-  const ready = updater.opened.then((opened) => {
-    readModel.set(opened.readModel);
-    engine.set(opened.engine);
-    items = opened.items;
+  const ready = Promise.all([answering.opened, taking.opened]).then(([opened]) => {
+    if (opened) {
+      readModel.set(opened.readModel);
+      engine.set(opened.engine);
+      items = opened.items;
+    } else {
+      const reason = new KindredError("WRONG_ROLE", "this node folds and does not answer; ask one of the role recall");
+      readModel.refuse(reason);
+      engine.refuse(reason);
+    }
     why = null;
   });
   ready.catch(() => undefined);
-  updater.failed.catch(() => {
+  threads.failed.catch(() => {
     why = "the updater has stopped";
   });
-  return { url, ready, failed: updater.failed, close };
+  return { url, ready, failed: threads.failed, close };
 }
 
 function foldOnce(config: Config): () => ReturnType<typeof foldSettingsOf> {

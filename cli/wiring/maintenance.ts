@@ -12,7 +12,7 @@ const REST = 10;
 
 /**
  * What keeps a long run short at its next start and bounded on the disk: the index is saved while it changes, the state is
- * synced with its counts and drops the change records that no saved index needs, the journal is cut by retention, never
+ * synced and drops the change records that no saved index needs, the journal is cut by retention, never
  * past what the synced state holds, and the catalogues go that only what was cut was folded with.
  */
 export class Maintenance {
@@ -73,7 +73,7 @@ export class Maintenance {
     const saved = await this.index?.save();
     this.tookMs = performance.now() - from;
     // Without an index here, the one that was saved before still needs its change records.
-    await state.snapshot(saved ?? (0 as Offset));
+    await state.snapshot(saved?.get(state.partition) ?? (0 as Offset));
     const { retentionDays } = this.config.journal;
     if (retentionDays === 0) return;
     const old = await journal.firstAcceptedFrom(journal.now() - retentionDays * DAY_MS);

@@ -24,6 +24,8 @@ export async function withUpdater<T>(
   { signal, create, ...options }: OfflineOptions,
   work: (updater: Updater) => Promise<T>,
 ): Promise<T> {
+  if (config.source.kind === "kafka")
+    throw new KindredError("USAGE", "no node runs on this directory; with source.kind kafka name one that runs: --url http://host:port");
   if (create !== true && !existsSync(config.dataDir)) throw new KindredError("USAGE", "there is no such data directory", config.dataDir);
   const updater = await Updater.open({ activate: create === true, ...options, config, log: makeLogger(config) });
   const interrupt = (): void => updater.interrupt();

@@ -5,9 +5,7 @@ import type { Log } from "../../schemas/ports/log.js";
 import type { ItemEngines, ReadModelReader } from "../../schemas/ports/read-model.js";
 import type { SearchIndex } from "./search-index.js";
 import { type AttachedEngine, attachEngine } from "./vector-engines.js";
-import type { EngineHandle, ItemHandles, UpdaterNews } from "./worker-ports.js";
-
-type Handles = Omit<Extract<UpdaterNews, { kind: "opened" }>, "kind">;
+import type { EngineHandle, IndexHandles, ItemHandles } from "./worker-ports.js";
 
 /** What recall reads, attached to in the thread that answers. */
 export interface OpenedIndex extends AttachedEngine {
@@ -18,7 +16,7 @@ export interface OpenedIndex extends AttachedEngine {
 }
 
 /** Another thread attaches by these, as long as the index is open. */
-export function handlesOf({ model, engine, items }: SearchIndex): Handles {
+export function handlesOf({ model, engine, items }: SearchIndex): IndexHandles {
   return {
     readModel: model.handle,
     engine: handleOf(engine),
@@ -33,7 +31,7 @@ const handleOf = ({ handle, generation, dims, metric }: EmbeddedEngine): EngineH
  * and one or two more of them would be placed and verified there between requests. The updater builds none then, so items are scanned.
  * @throws KindredError INVALID_ARGUMENT where the index is not open in this process, ENGINE_MISSING; nothing stays attached then
  */
-export async function attachIndex(handles: Handles, config: Config, log: Log): Promise<OpenedIndex> {
+export async function attachIndex(handles: IndexHandles, config: Config, log: Log): Promise<OpenedIndex> {
   const attached: { close(): void | Promise<void> }[] = [];
   const keep = <T extends { close(): void | Promise<void> }>(one: T): T => {
     attached.push(one);

@@ -11,17 +11,19 @@ import type { ItemId, Offset } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import type { FingerprintBandCounts, IndexShardRows } from "../../schemas/ports/admin.js";
 import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
-import type { PartitionState } from "../../state/partition-state.js";
-import type { PublishedRows } from "../../state/published-rows.js";
+import type { PublishedRows, RowSource } from "../../schemas/ports/row-source.js";
+import { covers, formatPosition, type Position } from "../../schemas/position.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
 import { type ItemShardsOptions, itemRows, openItemShards } from "./open-item-shards.js";
 import { buildsGraphs } from "./vector-engines.js";
 
 /** Side information handed to the read model in one call. */
 const INFOS_A_CALL = 4_096;
+const NOTHING = 0 as Offset;
 
 export interface SearchIndexOptions extends ItemShardsOptions {
-  readonly state: PartitionState;
+  /** Whose rows are searched: one a partition, and no partition twice. */
+  readonly sources: readonly RowSource[];
   /** Told whose vectors were written or removed, before it counts as applied. */
   readonly onMoved?: (ordinals: Uint32Array) => void;
 }
@@ -29,7 +31,7 @@ export interface SearchIndexOptions extends ItemShardsOptions {
 /** What recall searches: the read model and the vectors of one generation, in the addon's memory. One thread writes it. */
 export class SearchIndex implements RowPublisher {
   private readonly publisher: ShardPublisher;
-  private savedOffset: Offset;
+  private saved: Position;
   private stale = false;
   /** A graph was swapped since the last save. */
   private swapped = false;
@@ -39,11 +41,11 @@ export class SearchIndex implements RowPublisher {
     readonly engine: EmbeddedEngine,
     private readonly files: IndexFiles,
     private readonly options: SearchIndexOptions,
-    savedOffset: Offset,
+    saved: Position,
     /** Items by vector; undefined where the model has no output vectors. */
     readonly items: ItemShards | undefined,
   ) {
-    this.savedOffset = savedOffset;
+    this.saved = saved;
     this.publisher = new ShardPublisher(engine, {
       ...publisherSettings(options.config.index),
       onSwap: (swap) => {
@@ -57,24 +59,24 @@ export class SearchIndex implements RowPublisher {
   }
 
   /**
-   * As it was saved and caught up with who changed since; where that is not possible, filled with every row of the state. An
+   * As it was saved, each partition caught up with who changed since; where one of them cannot be, filled with every row of all. An
    * engine that is to have no graph here takes no saved one: it would navigate by it.
    */
   static async open(options: SearchIndexOptions): Promise<SearchIndex> {
-    const { config, ref, state, log } = options;
+    const { config, ref, sources, log } = options;
     const limits = { bucketCap: config.fingerprint.bucketCap };
-    const files = new IndexFiles(join(config.dataDir, "index"), ref, state.partition, limits);
+    const files = new IndexFiles(join(config.dataDir, "index"), ref, limits);
     const { ef, driftCosine, shards, storage } = config.index;
     const saved = await openSaved(files, { ef, driftCosine }, options);
     const fits =
       saved?.engine.shards === shards &&
       saved.engine.storage === storage &&
       (buildsGraphs(config) || saved.engine.stats().shards.every(({ nodes }) => nodes === 0));
-    const changed = fits && saved.offset <= state.appliedOffset ? state.changedSince(saved.offset) : undefined;
+    const changed = fits ? changesSince(saved.position, sources) : undefined;
     if (saved && changed) {
-      log.info({ savedAt: saved.offset, appliedAt: state.appliedOffset }, "the saved index is reopened");
+      log.info({ savedAt: formatPosition(saved.position), appliedAt: formatPosition(positionOf(sources)) }, "the saved index is reopened");
       const items = await openItemShards(options, files.itemsDirectory, saved.model);
-      return new SearchIndex(saved.model, saved.engine, files, options, saved.offset, items).filled(changed);
+      return new SearchIndex(saved.model, saved.engine, files, options, saved.position, items).filled(changed);
     }
     await saved?.engine.close();
     saved?.model.close();
@@ -82,9 +84,9 @@ export class SearchIndex implements RowPublisher {
     const { dims, generation } = ref;
     const empty = EmbeddedEngine.create({ dims, metric: "cosine", generation, ef, shards, storage, driftCosine });
     const items = await openItemShards(options, undefined, model);
-    const index = new SearchIndex(model, empty, files, options, 0 as Offset, items);
+    const index = new SearchIndex(model, empty, files, options, new Map(), items);
     index.stale = existsSync(join(config.dataDir, "index"));
-    return index.filled(state.scanRows());
+    return index.filled(sources.map((source) => [source, source.scanRows()]));
   }
 
   /** Begins to rebuild shards in the background, where they have graphs. */
@@ -145,21 +147,20 @@ export class SearchIndex implements RowPublisher {
   }
 
   /** Saves what changed since the last time. @returns up to where everything is in the files. @throws KindredError STORAGE_FAILED: the last save stays good */
-  async save(): Promise<Offset> {
-    const { partition } = this.options.state;
-    const applied = this.model.applied().position.get(partition) ?? 0;
-    if (applied <= this.savedOffset && !this.swapped && this.items?.changed !== true) return this.savedOffset;
+  async save(): Promise<Position> {
+    const moved = !covers(this.saved, this.model.applied().position);
+    if (!moved && !this.swapped && this.items?.changed !== true) return this.saved;
     // Who is erased while it saves may still be in what is written, and a graph that is swapped then is not.
     const { stale, swapped } = this;
     this.stale = this.swapped = false;
     try {
-      this.savedOffset = await this.files.save(this.model, this.engine, this.items);
+      this.saved = await this.files.save(this.model, this.engine, this.items);
     } catch (error) {
       this.stale ||= stale;
       this.swapped ||= swapped;
       throw error;
     }
-    return this.savedOffset;
+    return this.saved;
   }
 
   async close(): Promise<void> {
@@ -170,10 +171,11 @@ export class SearchIndex implements RowPublisher {
     this.model.close();
   }
 
-  private async filled(batches: AsyncIterable<PublishedRows>): Promise<this> {
-    const { partition, appliedOffset, eventTime } = this.options.state;
-    for await (const rows of batches) this.apply(rows, { partition, endOffset: appliedOffset, eventTime });
-    this.model.setApplied(partition, appliedOffset, eventTime);
+  private async filled(all: readonly RowsOfSource[]): Promise<this> {
+    for (const [{ partition, appliedOffset, eventTime }, batches] of all) {
+      for await (const rows of batches) this.apply(rows, { partition, endOffset: appliedOffset, eventTime });
+      this.model.setApplied(partition, appliedOffset, eventTime);
+    }
     return this;
   }
 
@@ -190,6 +192,24 @@ export class SearchIndex implements RowPublisher {
     return Uint32Array.from([...gone, ...ordinals]);
   }
 }
+
+type RowsOfSource = readonly [RowSource, AsyncIterable<PublishedRows>];
+
+/** What has to be applied on top of a saved index; undefined where that is not known for one of the partitions, or it has one that is not ours. */
+function changesSince(saved: Position, sources: readonly RowSource[]): RowsOfSource[] | undefined {
+  if ([...saved.keys()].some((partition) => sources.every((source) => source.partition !== partition))) return undefined;
+  const changes: RowsOfSource[] = [];
+  for (const source of sources) {
+    const from = saved.get(source.partition) ?? NOTHING;
+    const changed = from <= source.appliedOffset ? source.changedSince(from) : undefined;
+    if (changed === undefined) return undefined;
+    changes.push([source, changed]);
+  }
+  return changes;
+}
+
+const positionOf = (sources: readonly RowSource[]): Position =>
+  new Map(sources.map(({ partition, appliedOffset }) => [partition, appliedOffset]));
 
 /** A damaged index costs time, never an answer: it is filled anew. */
 async function openSaved(

@@ -37,6 +37,9 @@ export class UpdaterCounters {
   private readonly swaps = new Counted(INDEX_SWAP_BUCKETS_SECONDS);
   private swapCount = 0;
 
+  /** @param source what the log is called in the label of `events_total` */
+  constructor(private readonly source: string) {}
+
   /** @param upToDate freshness counts only for what was accepted while this process ran, not for what it caught up with */
   applied(batch: AppliedBatch, upToDate: boolean): void {
     const { folded, duplicates, erased, skipped } = batch.counts;
@@ -61,7 +64,7 @@ export class UpdaterCounters {
   }): UpdaterMetrics {
     const { sourceLagEvents, stateRows, index, bands } = gauges;
     return {
-      events: [...this.outcomes].map(([outcome, count]) => ({ source: "journal", outcome, count })),
+      events: [...this.outcomes].map(([outcome, count]) => ({ source: this.source, outcome, count })),
       eventToRecall: this.eventToRecall.snapshot(),
       deadLetters: [...this.letters].map(([code, count]) => ({ code, count })),
       indexSwaps: this.swapCount,

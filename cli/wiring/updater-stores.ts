@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { SodiumCipher } from "../../native/cipher.js";
 import type { GenerationRef, ItemVectors } from "../../schemas/catalogue.js";
 import type { Config } from "../../schemas/config.js";
-import { KindredError } from "../../schemas/errors.js";
 import type { Partition } from "../../schemas/ids.js";
 import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
 import { PartitionState } from "../../state/partition-state.js";
@@ -25,7 +24,6 @@ export const shadowDirectory = ({ dataDir }: Config): string => join(dataDir, "s
 
 /** Opens journal and state; what was opened is closed again when a later part fails. @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, JOURNAL_CORRUPT, STATE_CORRUPT, STORAGE_FAILED */
 export async function openStores(config: Config, itemVectors: (ref: GenerationRef) => ItemVectors = itemVectorsOf): Promise<UpdaterStores> {
-  if (config.source.kind === "kafka") throw new KindredError("CONFIG_INVALID", "source.kind: kafka cannot be served yet; allowed: journal");
   const journal = await openJournal(config);
   const catalogues = new JournalCatalogues(journal.store);
   let stateStore: KeyValueStore | undefined;

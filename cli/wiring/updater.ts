@@ -22,7 +22,7 @@ import { Maintenance } from "./maintenance.js";
 import { SearchIndex } from "./search-index.js";
 import { UpdaterCounters } from "./updater-counters.js";
 import { closeStores, openStores, shadowDirectory, type UpdaterStores } from "./updater-stores.js";
-import type { UpdaterPorts } from "./worker-ports.js";
+import type { NodePorts } from "./worker-ports.js";
 
 export interface UpdaterOptions {
   readonly config: Config;
@@ -48,13 +48,13 @@ const NOWHERE: RowPublisher = { publish: () => undefined };
  * reads. Opened in steps, so that whoever waits can be told: the stores (the directory is ours, or refused), then what the
  * log has ahead of the state, then the index, then live.
  */
-export class Updater implements UpdaterPorts {
+export class Updater implements NodePorts {
   readonly intake: EventIntake;
   readonly owner: StateOwner;
   readonly deadLetters: DeadLetters;
   readonly files: FileIntake;
   readonly keeper: CatalogueKeeper;
-  private readonly counters = new UpdaterCounters();
+  private readonly counters = new UpdaterCounters("journal");
   private readonly stop = new AbortController();
   private readonly watchers = new Set<() => void>();
   private searchIndex: SearchIndex | undefined;
@@ -75,7 +75,11 @@ export class Updater implements UpdaterPorts {
       items: () => journal.items.all(),
       settings: foldSettingsOf(config),
       generations: generationsOf(config),
-      activate: (number) => journal.activate(number),
+      // A crash in between leaves one that nobody activated: `start` makes up for it.
+      publish: async (next) => {
+        await catalogues.put(next);
+        await journal.activate(next.number);
+      },
       minIntervalMs: config.catalogue.minIntervalMs,
       onError: (err) => log.error({ err }, "the next catalogue could not be made"),
     });
@@ -117,7 +121,8 @@ export class Updater implements UpdaterPorts {
     if (this.options.activate !== false) await this.keeper.update();
     await this.catchUp();
     if (this.options.activate !== false) {
-      await this.keeper.confirm(state.activeCatalogue);
+      const newest = await catalogues.newest();
+      if (newest !== 0 && newest > state.activeCatalogue) await journal.activate(newest);
       await this.catchUp();
     }
     const goingOn = AbortSignal.any([this.stop.signal, this.failed]);
@@ -207,7 +212,7 @@ export class Updater implements UpdaterPorts {
       config,
       ref,
       itemVectors: itemVectors(ref),
-      state: this.stores.state,
+      sources: [this.stores.state],
       log,
       onSwap: ({ seconds }) => this.counters.swapped(seconds),
       ...(onMoved && { onMoved }),

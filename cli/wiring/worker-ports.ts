@@ -1,3 +1,4 @@
+import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs, Generation } from "../../schemas/ids.js";
 import type { DeadLetters, IndexShardRows, StateOwner, UpdaterMetrics } from "../../schemas/ports/admin.js";
@@ -21,21 +22,34 @@ export interface ItemHandles {
   readonly alike: EngineHandle;
 }
 
-/** What the updater's thread tells without being asked. */
-export type UpdaterNews =
+/** Everything that recall reads. */
+export interface IndexHandles {
+  readonly readModel: number;
+  readonly engine: EngineHandle;
+  readonly items?: ItemHandles;
+}
+
+/** What a node's thread is for. With a journal one does both; with Kafka one folds what the group gives it, another follows everything that is folded. */
+export interface NodeWork {
+  readonly config: Config;
+  readonly work: "update and answer" | "update" | "answer";
+}
+
+/** What a node's thread tells without being asked. */
+export type NodeNews =
   /** The data directory is this process's. */
   | { readonly kind: "locked" }
-  /** Memory to read from, with everything in it that was in the log at the start; before it nothing can be answered. */
-  | { readonly kind: "opened"; readonly readModel: number; readonly engine: EngineHandle; readonly items?: ItemHandles }
+  /** It is live. `index`: memory to read from, with everything in it that was in the log at the start; absent where the node builds none. */
+  | { readonly kind: "opened"; readonly index?: IndexHandles }
   /** Vectors of these were written or removed; comes before the position of the same batch. Only to engines that want it. */
   | { readonly kind: "moved"; readonly ordinals: Uint32Array }
   | { readonly kind: "applied"; readonly position: Position; readonly eventTime: EpochMs }
   | { readonly kind: "metrics"; readonly snapshot: UpdaterMetrics; readonly shards: readonly IndexShardRows[] }
-  /** The updater cannot go on; the process must end. */
+  /** The node cannot go on; the process must end. */
   | { readonly kind: "failed"; readonly error: SentError };
 
-/** What the updater's thread does when asked. */
-export type UpdaterCalls = {
+/** What a node's thread does when asked. */
+export type NodeCalls = {
   readonly append: EventIntake["append"];
   readonly putItems: EventIntake["putItems"];
   readonly erase: EventIntake["erase"];
@@ -50,17 +64,17 @@ export type UpdaterCalls = {
   readonly stop: () => Promise<void>;
 };
 
-/** Parts of the updater that other threads may use. */
-export interface UpdaterPorts {
+/** Parts of a node that other threads may use. */
+export interface NodePorts {
   readonly intake: EventIntake;
   readonly owner: StateOwner;
   readonly deadLetters: DeadLetters;
   readonly files: FileIntake;
 }
 
-/** Offers the updater's parts to the thread behind `port`. */
-export function offerUpdater(port: Port, { intake, owner, deadLetters, files }: UpdaterPorts, stop: () => Promise<void>): void {
-  answerCalls<UpdaterCalls>(port, {
+/** Offers the node's parts to the thread behind `port`. */
+export function offerNode(port: Port, { intake, owner, deadLetters, files }: NodePorts, stop: () => Promise<void>): void {
+  answerCalls<NodeCalls>(port, {
     append: (events) => intake.append(events),
     putItems: (items) => intake.putItems(items),
     erase: (user, at) => intake.erase(user, at),
@@ -76,11 +90,11 @@ export function offerUpdater(port: Port, { intake, owner, deadLetters, files }: 
 }
 
 /**
- * The updater's parts, seen from this thread.
+ * The node's parts, seen from this thread.
  * @param maxWaitingEvents events on their way to the other thread above which nothing more is taken: a thread that is busy
  * must not let messages pile up
  */
-export function remoteUpdater(calls: RemoteCalls<UpdaterCalls>, maxWaitingEvents: number): UpdaterPorts {
+export function remoteNode(calls: RemoteCalls<NodeCalls>, maxWaitingEvents: number): NodePorts {
   let waiting = 0;
   const bounded = async <T>(events: number, send: () => Promise<T>): Promise<T> => {
     if (waiting > 0 && waiting + events > maxWaitingEvents)

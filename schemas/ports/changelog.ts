@@ -10,7 +10,7 @@ export interface ChangelogRecord {
 /** Where a partition's owner writes what each commit changes, before its own store has it. */
 export interface ChangelogWriter {
   /**
-   * Durable, all or none, when it resolves.
+   * Durable, all or none, when it resolves. The records are the caller's again then.
    * @returns where reading goes on behind them
    * @throws KindredError OWNERSHIP_LOST (another process has taken the partition: nothing may be written any more), BROKER_FAILED
    */

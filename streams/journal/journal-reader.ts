@@ -2,7 +2,7 @@ import { KindredError } from "../../schemas/errors.js";
 import type { Offset, Partition } from "../../schemas/ids.js";
 import type { LogReader, PayloadCipher, ReadOptions, SourceBatch, SourceRecord } from "../../schemas/ports/event-log.js";
 import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
-import type { AppendSignal } from "./append-signal.js";
+import type { AppendSignal } from "../append-signal.js";
 import { BlockLoader, type LoadedRun } from "./block-loader.js";
 import type { PayloadKeys } from "./payload-keys.js";
 import type { RecentRecords } from "./recent-records.js";

@@ -7,6 +7,8 @@ import type { Log } from "../../schemas/ports/log.js";
 import { registerCodecs } from "./codecs.js";
 
 export type KafkaSettings = Config["kafka"];
+/** What connections are made of. */
+export type KafkaClient = Kafka;
 
 /** How often something is tried again while the brokers do not answer: for about a minute, then the caller decides. */
 export const PATIENT = { initialRetryTime: 50, maxRetryTime: 2_000, multiplier: 2, factor: 0.2, retries: 40 } as const;

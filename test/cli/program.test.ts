@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { errorLine, exitCodeOf, runProgram } from "../../cli/command-frame.js";
-import { buildProgram, packageVersion } from "../../cli/program.js";
+import { packageVersion } from "../../cli/package-root.js";
+import { buildProgram } from "../../cli/program.js";
 import { KindredError } from "../../schemas/errors.js";
 
 describe("kindred, called", () => {
@@ -32,6 +33,8 @@ describe("kindred, called", () => {
     "items import",
     "dead-letters list",
     "dead-letters replay",
+    "schemas register",
+    "schemas list",
     "state hash",
     "state get",
     "state verify",

@@ -77,6 +77,14 @@ const CASES: readonly Case[] = [
   })),
   ...FOLDERS.map((folder) => packageCase(`${folder}/rocks.ts`, "rocksdb", false)),
   packageCase("state/rocks-store.ts", "rocksdb", true),
+  ...FOLDERS.map((folder) => packageCase(`${folder}/registry.ts`, "@confluentinc/schemaregistry", false)),
+  ...FOLDERS.map((folder) => ({
+    file: `${folder}/lazy-registry.ts`,
+    source: 'export const a = (): Promise<unknown> => import("@confluentinc/schemaregistry/dist/schemaregistry-client.js");\n',
+    rule: RESTRICTED,
+  })),
+  packageCase("streams/journal/registry.ts", "@confluentinc/schemaregistry", false),
+  packageCase("streams/registry/registry-client.ts", "@confluentinc/schemaregistry", true),
   packageCase("setup/of-package.ts", "yaml", false),
   packageCase("setup/of-scoped-package.ts", "@types/node", false),
   packageCase("setup/of-node.ts", "node:fs", true),
@@ -89,8 +97,6 @@ const CASES: readonly Case[] = [
   ...FOLDERS.map((folder) => packageCase(`${folder}/kafka.ts`, "kafkajs", false)),
   packageCase("streams/kafka/a.ts", "kafkajs", true),
   packageCase("streams/registry/a.ts", "kafkajs", false),
-  ...FOLDERS.map((folder) => packageCase(`${folder}/registry.ts`, "@confluentinc/schemaregistry", false)),
-  packageCase("streams/registry/b.ts", "@confluentinc/schemaregistry", true),
   packageCase("streams/kafka/b.ts", "@confluentinc/schemaregistry", false),
   ...FOLDERS.map((folder) => ({
     file: `${folder}/env.ts`,

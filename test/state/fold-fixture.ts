@@ -4,6 +4,7 @@ import type { BehaviourEvent } from "../../schemas/event.js";
 import type { CatalogueNumber, ItemId, Offset, Partition, UserId } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import type { LogRecord, PositionedRecord } from "../../schemas/log-record.js";
+import type { ChangelogWriter } from "../../schemas/ports/changelog.js";
 import type { KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
 import { buildCatalogue, generationZero } from "../../state/catalogue-builder.js";
 import { type FoldNumbers, foldSettings } from "../../state/fold-settings.js";
@@ -50,12 +51,12 @@ export class TestPartition {
 
   private constructor(
     readonly store: KeyValueStore,
-    readonly options: { cacheRows?: number; migrateRows?: number },
+    readonly options: { cacheRows?: number; migrateRows?: number; changelog?: ChangelogWriter },
   ) {}
 
   static async open(
     catalogues: readonly Catalogue[],
-    options: { cacheRows?: number; migrateRows?: number; store?: KeyValueStore } = {},
+    options: { cacheRows?: number; migrateRows?: number; changelog?: ChangelogWriter; store?: KeyValueStore } = {},
   ): Promise<TestPartition> {
     const { store, ...rest } = options;
     const partition = new TestPartition(store ?? new MemoryStore(), rest);

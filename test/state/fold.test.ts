@@ -9,7 +9,6 @@ import { MAX_ENTRY_WEIGHT } from "../../state/event-weight.js";
 import { blankRow, eraseUser, type FoldOutcome, foldEvent, migrateRow } from "../../state/fold.js";
 import { FoldContext } from "../../state/fold-context.js";
 import type { FoldNumbers } from "../../state/fold-settings.js";
-import { ItemDeltas } from "../../state/item-counts.js";
 import { ItemTable } from "../../state/item-table.js";
 import { UserRow } from "../../state/user-row.js";
 import { catalogueOf, DAY, event } from "./fold-fixture.js";
@@ -17,7 +16,6 @@ import { catalogueOf, DAY, event } from "./fold-fixture.js";
 /** One user's row under one catalogue after another. */
 class Bench {
   readonly items = new ItemTable();
-  readonly deltas = new ItemDeltas();
   context: FoldContext;
   readonly user: UserRow;
 
@@ -33,7 +31,7 @@ class Bench {
   fold(...records: LogRecord[]): FoldOutcome[] {
     const outcomes = records.map((record) => {
       if (record.kind !== "event") throw new Error("events only");
-      return foldEvent(this.user, record.event, 1, this.context, this.deltas);
+      return foldEvent(this.user, record.event, 1, this.context);
     });
     finish(this.user, this.context);
     return outcomes;
@@ -41,7 +39,7 @@ class Bench {
 
   activate(catalogue: Catalogue): void {
     this.context = new FoldContext(catalogue, this.context.activation + 1, this.items, (ref) => RandomIndexing.of(ref));
-    migrateRow(this.user, this.context, this.deltas);
+    migrateRow(this.user, this.context);
     finish(this.user, this.context);
   }
 
@@ -208,12 +206,10 @@ describe("eraseUser", () => {
   it("leaves nothing but when the user was erased; later events count, earlier ones never", () => {
     const bench = Bench.with();
     bench.fold(event("u", "a", 10, { id: "x" }));
-    bench.deltas.drain();
-    eraseUser(bench.user, 20 * DAY, bench.context, bench.deltas);
-    expect([...bench.deltas.drain()]).toEqual([0, -1, 0]);
+    eraseUser(bench.user, 20 * DAY, bench.context);
     expect([bench.user.exists, bench.user.row.erasureEpoch, bench.profile.length]).toEqual([false, 1, 0]);
     expect(bench.fold(event("u", "a", 20, { id: "x" }), event("u", "a", 20.5, { id: "x" }))).toEqual(["erased", "folded"]);
-    eraseUser(bench.user, 5 * DAY, bench.context, bench.deltas);
+    eraseUser(bench.user, 5 * DAY, bench.context);
     expect([bench.user.row.erasureEpoch, bench.user.row.erasedAt]).toEqual([2, 20 * DAY]);
   });
 });

@@ -1,66 +1,21 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Catalogue } from "../../schemas/catalogue.js";
-import type { ItemId, Offset, UserId } from "../../schemas/ids.js";
+import { KindredError } from "../../schemas/errors.js";
+import type { Offset, UserId } from "../../schemas/ids.js";
 import type { LogRecord, PositionedRecord } from "../../schemas/log-record.js";
 import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
-import type { KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
+import type { StoreWrite } from "../../schemas/ports/key-value-store.js";
 import { Row } from "../../schemas/row.js";
 import { META_KEY } from "../../state/keys.js";
 import { decodeMeta } from "../../state/partition-meta.js";
 import { HashSum } from "../../state/state-hash.js";
+import { MemoryChangelog } from "../harness/memory-changelog.js";
 import { MemoryStore } from "../harness/memory-store.js";
 import { activate, catalogueOf, erase, event, positioned, SlowStore, TestPartition } from "./fold-fixture.js";
-
-const TAGGED = Array.from({ length: 12 }, (_, i) => ({
-  item: `i${i}` as ItemId,
-  type: "song",
-  tags: [`t${i % 4}`, `t${i % 3}`],
-  creators: [`c${i % 5}`],
-}));
-const CATALOGUES: Catalogue[] = [
-  catalogueOf(1, { profileItems: 8, idempotencyRing: 6 }),
-  catalogueOf(
-    2,
-    {
-      profileItems: 10,
-      idempotencyRing: 3,
-      gridDays: 3,
-      halfLifeDays: 10,
-      keywords: { weights: {}, top: { tags: 2, creators: 1, items: 0 } },
-    },
-    TAGGED,
-    16,
-  ),
-  catalogueOf(
-    3,
-    { profileItems: 9, halfLifeDays: null, keywords: { weights: { items: 1, tags: 0.3 }, top: { tags: 0, creators: 0, items: 0 } } },
-    TAGGED,
-  ),
-];
-
-const anEvent = fc
-  .record({
-    user: fc.integer({ min: 0, max: 4 }),
-    item: fc.integer({ min: 0, max: 15 }),
-    day: fc.integer({ min: 0, max: 400 }),
-    action: fc.constantFrom("like", "play", "skip", "dislike", "unknown"),
-    id: fc.option(fc.integer({ min: 0, max: 9 }), { nil: undefined }),
-    value: fc.option(fc.double({ min: 0, max: 1e6, noNaN: true }), { nil: undefined }),
-  })
-  .map(({ user, item, day, action, id, value }) =>
-    event(`u${user}`, `i${item}`, day, { action, ...(id !== undefined && { id: `e${id}` }), ...(value !== undefined && { value }) }),
-  );
-const anErasure = fc
-  .record({ user: fc.integer({ min: 0, max: 4 }), day: fc.integer({ min: 0, max: 400 }) })
-  .map(({ user, day }) => erase(`u${user}`, day));
-const anActivation = fc.integer({ min: 1, max: 3 }).map(activate);
-const aLog = fc
-  .array(fc.oneof({ weight: 40, arbitrary: anEvent }, { weight: 2, arbitrary: anErasure }, { weight: 4, arbitrary: anActivation }), {
-    minLength: 1,
-    maxLength: 120,
-  })
-  .map((records) => positioned([activate(1), ...records] as LogRecord[]));
+import { aLog, CATALOGUES } from "./random-logs.js";
+import { bandsOf, Readers } from "./stored-rows.js";
 
 async function straight(log: readonly PositionedRecord[], batchSize = log.length): Promise<TestPartition> {
   const partition = await TestPartition.open(CATALOGUES);
@@ -113,7 +68,6 @@ describe("PartitionState", () => {
           await partition.migrate();
           expect(partition.hash).toBe(expected.hash);
           expect(partition.state.summary()).toEqual(expected.state.summary());
-          expect([...partition.state.itemCounts()].sort(byItem)).toEqual([...expected.state.itemCounts()].sort(byItem));
           expect(await bandsOf(store)).toEqual(await bandsOf(expected.store));
           expect((await partition.state.verify()).faults).toEqual([]);
           const meta = decodeMeta((await store.get(META_KEY)) as Uint8Array);
@@ -160,34 +114,22 @@ describe("PartitionState", () => {
     await fc.assert(
       fc.asyncProperty(aLog, fc.integer({ min: 1, max: 40 }), fc.nat(100), async (log, batchSize, since) => {
         const partition = await TestPartition.open(CATALOGUES, { cacheRows: 3, migrateRows: 2 });
-        const model = new Map<string, unknown>();
-        const old = new Map<string, unknown>();
-        const take = (into: Map<string, unknown>, batch: Pick<FoldedBatch, "rows" | "erased" | "vectors">): void => {
-          for (const user of batch.erased) into.delete(user);
-          for (const [i, row] of batch.rows.entries()) {
-            const vectors = batch.vectors.map(({ generation, dims, values }) => [
-              generation,
-              [...values.subarray(i * dims, (i + 1) * dims)],
-            ]);
-            into.set(row.user, { row, vectors });
-          }
-        };
+        const model = new Readers();
+        const old = new Readers();
         const at = Math.min(since, log.length);
-        const fold = async (records: readonly PositionedRecord[], into: Map<string, unknown>[]): Promise<void> => {
+        const fold = async (records: readonly PositionedRecord[], into: Readers[]): Promise<void> => {
           const batch = await partition.state.fold(records, (records.at(-1)?.offset ?? partition.state.appliedOffset) as Offset);
           await partition.state.commit(batch);
-          for (const one of into) take(one, batch);
+          for (const one of into) one.take(batch);
         };
         for (let i = 0; i < at; i += batchSize) await fold(log.slice(i, Math.min(at, i + batchSize)), [model, old]);
         for (let i = at; i < log.length; i += batchSize) await fold(log.slice(i, i + batchSize), [model]);
         while (partition.state.migrating) await fold([], [model]);
-        const scanned = new Map<string, unknown>();
-        for await (const batch of partition.state.scanRows(2)) take(scanned, batch);
-        expect(sorted(scanned)).toEqual(sorted(model));
+        expect((await Readers.of(partition.state.scanRows(2))).sorted).toEqual(model.sorted);
         const changes = partition.state.changedSince(at as Offset, 2);
         if (changes === undefined) throw new Error("nothing was trimmed");
-        for await (const batch of changes) take(old, batch);
-        expect(sorted(old)).toEqual(sorted(model));
+        for await (const batch of changes) old.take(batch);
+        expect(old.sorted).toEqual(model.sorted);
       }),
       { numRuns: 60 },
     );
@@ -366,7 +308,57 @@ describe("PartitionState", () => {
     expect(partition.hash).toBe((await straight(log)).hash);
   });
 
-  it("keeps item counts over a snapshot, trims changes and says when it cannot tell what changed", async () => {
+  it("opens a store that an earlier version wrote with item counts, and knows from where its changes are kept", async () => {
+    const { hash, pairs } = JSON.parse(await readFile(join(import.meta.dirname, "store-with-item-counts.json"), "utf8")) as {
+      hash: string;
+      pairs: Record<string, string>;
+    };
+    const store = new MemoryStore();
+    await store.batch(
+      Object.entries(pairs).map(([key, value]) => ({ type: "put", key: Buffer.from(key, "hex"), value: Buffer.from(value, "base64") })),
+    );
+    const partition = await TestPartition.open([catalogueOf(1)], { store });
+    expect(partition.hash).toBe(hash);
+    expect(await partition.state.verify()).toMatchObject({ rows: 2, faultCount: 0, recomputedHash: hash });
+    expect(partition.state.changedSince(2 as Offset)).toBeUndefined();
+    const changed = async (from: number): Promise<string[]> => {
+      const users: string[] = [];
+      for await (const batch of partition.state.changedSince(from as Offset) ?? [])
+        users.push(...batch.rows.map((row) => row.user), ...batch.erased.map((user) => `-${user}`));
+      return users.sort();
+    };
+    expect(await changed(3)).toEqual(["-w", "u", "v"]);
+    expect(await changed(5)).toEqual(["-w", "u"]);
+    await partition.run([{ offset: 8 as Offset, record: event("v", "c", 4) }]);
+    await partition.state.snapshot(7 as Offset);
+    await partition.reopen();
+    expect(partition.state.changedSince(6 as Offset)).toBeUndefined();
+    expect(await changed(7)).toEqual(["u", "v"]);
+    expect((await partition.state.verify()).faults).toEqual([]);
+  });
+
+  it("stores nothing that the changelog did not take, says why, and is right again when opened anew", async () => {
+    const changelog = new MemoryChangelog();
+    const log = positioned([activate(1), event("u", "a", 1), event("u", "b", 2), event("v", "c", 3)]);
+    const partition = await TestPartition.open(CATALOGUES, { changelog });
+    await partition.run(log.slice(0, 2));
+    const end = changelog.end;
+    const folded = await partition.state.fold(log.slice(2, 3), 3 as Offset);
+    const next = await partition.state.fold(log.slice(3), 4 as Offset);
+    changelog.refusal = new KindredError("OWNERSHIP_LOST", "another has it");
+    await expect(partition.state.commit(folded)).rejects.toBe(changelog.refusal);
+    changelog.refusal = undefined;
+    for (const late of [partition.state.commit(next), partition.state.fold([], 4 as Offset), partition.state.verify()])
+      await expect(late).rejects.toMatchObject({ code: "OWNERSHIP_LOST" });
+    expect(changelog.end).toBe(end);
+    await partition.reopen();
+    expect([partition.state.appliedOffset, partition.state.changelogNext]).toEqual([2, end]);
+    await partition.run(log);
+    expect(partition.hash).toBe((await straight(log)).hash);
+    expect(partition.state.changelogNext).toBe(changelog.end);
+  });
+
+  it("trims changes at a snapshot and says when it cannot tell what changed", async () => {
     const partition = await TestPartition.open(CATALOGUES);
     const log = positioned([
       activate(1),
@@ -381,10 +373,6 @@ describe("PartitionState", () => {
     await partition.state.snapshot(4 as Offset);
     await partition.run(log.slice(4), 1);
     await partition.reopen();
-    expect([...partition.state.itemCounts()]).toEqual([
-      { item: "a", users: 1, events: 3 },
-      { item: "b", users: 2, events: 2 },
-    ]);
     expect(partition.state.changedSince(3 as Offset)).toBeUndefined();
     const changed: string[] = [];
     for await (const batch of partition.state.changedSince(4 as Offset) ?? [])
@@ -394,21 +382,3 @@ describe("PartitionState", () => {
 });
 
 const endOf = (log: readonly PositionedRecord[], count: number): Offset => (log[Math.min(log.length, count) - 1]?.offset ?? 0) as Offset;
-
-/** Band keys as hex, which are to be exactly those of the rows' fingerprints. */
-async function bandsOf(store: KeyValueStore): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const [key] of store.iterate({ gte: Buffer.from("b"), lt: Buffer.from("c") })) keys.push(Buffer.from(key).toString("hex"));
-  const expected: string[] = [];
-  for await (const [key, value] of store.iterate({ gte: Buffer.from("r"), lt: Buffer.from("s") })) {
-    const row = Row.decode(value);
-    const user = Buffer.from(key.subarray(1)).toString("hex");
-    const bits = [row.fingerprintLo & 0xffff, row.fingerprintLo >>> 16, row.fingerprintHi & 0xffff, row.fingerprintHi >>> 16];
-    if (row.hasFingerprint) expected.push(...bits.map((block, i) => `620${i}${block.toString(16).padStart(4, "0")}${user}`));
-  }
-  expect(keys).toEqual(expected.sort());
-  return keys;
-}
-
-const sorted = (map: Map<string, unknown>): unknown[] => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
-const byItem = (a: { item: string }, b: { item: string }): number => (a.item < b.item ? -1 : 1);

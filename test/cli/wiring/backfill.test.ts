@@ -4,7 +4,8 @@ import { join } from "node:path";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ServerClient } from "../../../cli/server-client.js";
-import { type BackfillSource, backfillJournal, backfillOffline, backfillOverHttp } from "../../../cli/wiring/backfill.js";
+import { type BackfillSource, backfillJournal, backfillOffline, backfillSlices } from "../../../cli/wiring/backfill.js";
+import { serverTarget } from "../../../cli/wiring/file-sender.js";
 import { withUpdater } from "../../../cli/wiring/offline.js";
 import type { Config } from "../../../schemas/config.js";
 import { buildConfig } from "../../../schemas/config-validation.js";
@@ -118,7 +119,7 @@ describe("a backfill", () => {
     let url: string | undefined;
     const send = async (values: object = {}, of: Partial<BackfillSource> = {}) => {
       url ??= await server.api.listen({ host: "127.0.0.1", port: 0 });
-      return backfillOverHttp(config(values), new ServerClient(url), { ...source, ...of }, never, () => undefined);
+      return backfillSlices(config(values), serverTarget(new ServerClient(url)), { ...source, ...of }, never, () => undefined);
     };
     const items = async () => itemsOf(await readAll(journal.reader()));
     const letters = new JournalDeadLetters(journal, () => ({ actions: new Set(), latestTs: 0 }));

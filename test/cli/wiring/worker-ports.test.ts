@@ -1,7 +1,7 @@
 import { MessageChannel } from "node:worker_threads";
 import { afterEach, describe, expect, it } from "vitest";
 import { RemoteCalls } from "../../../cli/wiring/port-calls.js";
-import { offerUpdater, remoteUpdater, type UpdaterCalls, type UpdaterPorts } from "../../../cli/wiring/worker-ports.js";
+import { type NodeCalls, type NodePorts, offerNode, remoteNode } from "../../../cli/wiring/worker-ports.js";
 import type { BehaviourEvent } from "../../../schemas/event.js";
 import type { ItemId, Offset, Partition, UserId } from "../../../schemas/ids.js";
 import { NEVER_BEGUN } from "../../../schemas/ports/file-intake.js";
@@ -15,7 +15,7 @@ describe("the updater's parts over a port", () => {
   const asked: unknown[] = [];
   let release: () => void = () => undefined;
   let stopped = 0;
-  const parts: UpdaterPorts = {
+  const parts: NodePorts = {
     intake: {
       append: (events) => {
         asked.push(events);
@@ -49,9 +49,9 @@ describe("the updater's parts over a port", () => {
       },
     },
   };
-  offerUpdater(port2, parts, async () => void stopped++);
-  const calls = new RemoteCalls<UpdaterCalls>(port1);
-  const remote = remoteUpdater(calls, 3);
+  offerNode(port2, parts, async () => void stopped++);
+  const calls = new RemoteCalls<NodeCalls>(port1);
+  const remote = remoteNode(calls, 3);
   afterEach(() => {
     asked.length = 0;
   });

@@ -6,7 +6,7 @@ import type { Log } from "../../schemas/ports/log.js";
 import { AppliedWaiters } from "./applied-waiters.js";
 import { attachIndex, type OpenedIndex } from "./opened-index.js";
 import { fromSentError, RemoteCalls } from "./port-calls.js";
-import { remoteUpdater, type UpdaterCalls, type UpdaterNews, type UpdaterPorts } from "./worker-ports.js";
+import { type IndexHandles, type NodeCalls, type NodeNews, type NodePorts, type NodeWork, remoteNode } from "./worker-ports.js";
 
 interface Deferred<T> {
   readonly promise: Promise<T>;
@@ -22,22 +22,22 @@ function deferred<T>(): Deferred<T> {
   return { promise, ...(settle as Omit<Deferred<T>, "promise">) };
 }
 
-export interface UpdaterThreadEvents {
+export interface NodeThreadEvents {
   onMetrics(snapshot: UpdaterMetrics, shards: readonly IndexShardRows[]): void;
 }
 
-/** The updater's thread, seen from the one that answers. */
-export class UpdaterThread {
+/** A node's thread, seen from the one that answers. */
+export class NodeThread {
   readonly applied = new AppliedWaiters();
-  readonly ports: UpdaterPorts;
+  readonly ports: NodePorts;
   /** The data directory is ours. Rejects with what `failed` rejects with. */
   readonly locked: Promise<void>;
-  /** Everything that was in the log at the start is recallable. */
-  readonly opened: Promise<OpenedIndex>;
-  /** Rejects when the updater cannot go on; never resolves. */
+  /** Everything that was in the log at the start is recallable; undefined where the node builds no index. */
+  readonly opened: Promise<OpenedIndex | undefined>;
+  /** Rejects when the node cannot go on; never resolves. */
   readonly failed: Promise<never>;
   private readonly worker: Worker;
-  private readonly calls: RemoteCalls<UpdaterCalls>;
+  private readonly calls: RemoteCalls<NodeCalls>;
   private readonly exited: Promise<void>;
   private attaching: Promise<unknown> = Promise.resolve();
   private detach: () => Promise<void> = async () => undefined;
@@ -49,19 +49,20 @@ export class UpdaterThread {
 
   constructor(
     private readonly config: Config,
+    work: NodeWork["work"],
     private readonly log: Log,
-    events: UpdaterThreadEvents,
+    events: NodeThreadEvents,
   ) {
-    this.worker = new Worker(new URL("./updater-worker.js", import.meta.url), {
-      workerData: config,
-      name: "updater",
+    this.worker = new Worker(new URL("./node-worker.js", import.meta.url), {
+      workerData: { config, work } satisfies NodeWork,
+      name: work,
       // As the command line's own: see cli/main.cts.
       resourceLimits: { maxYoungGenerationSizeMb: 192 },
     });
-    this.calls = new RemoteCalls<UpdaterCalls>(this.worker);
-    this.ports = remoteUpdater(this.calls, config.journal.maxLagEvents);
+    this.calls = new RemoteCalls<NodeCalls>(this.worker);
+    this.ports = remoteNode(this.calls, config.journal.maxLagEvents);
     const lock = deferred<void>();
-    const open = deferred<OpenedIndex>();
+    const open = deferred<OpenedIndex | undefined>();
     const fail = deferred<never>();
     const onFailed = (error: KindredError): void => {
       for (const waiting of [lock, open, fail]) waiting.reject(error);
@@ -71,22 +72,22 @@ export class UpdaterThread {
       this.calls.close(error);
       onFailed(error);
     };
-    this.worker.on("message", (news: UpdaterNews) => {
+    this.worker.on("message", (news: NodeNews) => {
       if (news.kind === "applied") this.applied.advance(news.position, news.eventTime);
       else if (news.kind === "moved") this.moved(news.ordinals);
       else if (news.kind === "metrics") events.onMetrics(news.snapshot, news.shards);
       else if (news.kind === "locked") {
         this.lockedNow = true;
         lock.resolve();
-      } else if (news.kind === "opened") this.attaching = this.attach(news).then(open.resolve, open.reject);
+      } else if (news.kind === "opened") this.attaching = this.attach(news.index).then(open.resolve, open.reject);
       else if (news.kind === "failed") onFailed(fromSentError(news.error));
     });
     this.worker.on("error", (cause) =>
-      onFailed(new KindredError("INTERNAL", `the updater's thread broke: ${cause.message}`, undefined, { cause })),
+      onFailed(new KindredError("INTERNAL", `a node's thread broke: ${cause.message}`, undefined, { cause })),
     );
     this.exited = new Promise((resolve) => {
       this.worker.on("exit", () => {
-        onGone(new KindredError("NOT_READY", "the updater has stopped"));
+        onGone(new KindredError("NOT_READY", "the node has stopped"));
         resolve();
       });
     });
@@ -106,8 +107,9 @@ export class UpdaterThread {
     await stopped;
   }
 
-  private async attach(news: Extract<UpdaterNews, { kind: "opened" }>): Promise<OpenedIndex> {
-    const opened = await attachIndex(news, this.config, this.log);
+  private async attach(handles: IndexHandles | undefined): Promise<OpenedIndex | undefined> {
+    if (!handles) return undefined;
+    const opened = await attachIndex(handles, this.config, this.log);
     this.detach = opened.close;
     for (const ordinals of this.movedEarly) opened.moved(ordinals);
     this.movedEarly = [];

@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { KindredError } from "../../../schemas/errors.js";
+import type { Log } from "../../../schemas/ports/log.js";
+import { CatalogueKeeper, type CatalogueKeeperOptions } from "../catalogue-keeper.js";
+
+export interface CatalogueLeaderParts {
+  readonly log: Log;
+  readonly keeper: Omit<CatalogueKeeperOptions, "onError">;
+  /** Takes the writing of catalogues from whoever had it. */
+  readonly lead: () => Promise<void>;
+  readonly resign: () => Promise<void>;
+  /** Resolves when everything that is known of items by now is in the local store. */
+  readonly itemsCaughtUp: () => Promise<void>;
+  readonly onFailed: (error: unknown) => void;
+}
+
+const AGAIN_MS = 1_000;
+
+/** Whoever owns partition 0 makes the catalogues: one of a group, fenced as the rows are. */
+export class CatalogueLeader {
+  private turns: Promise<void> = Promise.resolve();
+  private keeper: CatalogueKeeper | undefined;
+  private leading: AbortController | undefined;
+
+  constructor(private readonly parts: CatalogueLeaderParts) {}
+
+  become(leading: boolean): void {
+    if (leading === (this.leading !== undefined)) return;
+    this.leading?.abort();
+    const ends = leading ? new AbortController() : undefined;
+    this.leading = ends;
+    const turn = this.turns.then(() => (ends ? this.begin(ends.signal) : this.end()));
+    this.turns = turn.catch((error: unknown) => this.parts.onFailed(error));
+  }
+
+  itemsChanged(): void {
+    this.keeper?.itemsChanged();
+  }
+
+  async stop(): Promise<void> {
+    this.become(false);
+    await this.turns;
+  }
+
+  /** Until it leads, or is to lead no more: brokers that are away for a while are waited for. */
+  private async begin(ends: AbortSignal): Promise<void> {
+    while (!ends.aborted) {
+      try {
+        await this.lead();
+        return;
+      } catch (error) {
+        if (ends.aborted) return;
+        if (!(error instanceof KindredError && error.canRetry)) throw error;
+        this.parts.log.warn({ err: error }, "catalogues cannot be made yet");
+        await sleep(AGAIN_MS, undefined, { signal: ends }).catch(() => undefined);
+      }
+    }
+  }
+
+  private async lead(): Promise<void> {
+    const { lead, itemsCaughtUp, keeper, log } = this.parts;
+    await itemsCaughtUp();
+    await lead();
+    const own = new CatalogueKeeper({ ...keeper, onError: (err) => log.error({ err }, "the next catalogue could not be made") });
+    await own.update();
+    this.keeper = own;
+  }
+
+  private async end(): Promise<void> {
+    await this.keeper?.close();
+    this.keeper = undefined;
+    await this.parts.resign();
+  }
+}

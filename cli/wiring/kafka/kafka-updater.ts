@@ -1,0 +1,175 @@
+import { join } from "node:path";
+import { KindredError } from "../../../schemas/errors.js";
+import type { EpochMs, Offset, Partition } from "../../../schemas/ids.js";
+import type { UpdaterMetrics } from "../../../schemas/ports/admin.js";
+import type { Position } from "../../../schemas/position.js";
+import type { PartitionState } from "../../../state/partition-state.js";
+import { PartitionSource } from "../../../streams/kafka/partition-source.js";
+import { foldSettingsOf, generationsOf, itemVectorsOf } from "../fold-configuration.js";
+import type { NodeOptions, ServingNode } from "../serving-node.js";
+import { UpdaterCounters } from "../updater-counters.js";
+import { CatalogueLeader } from "./catalogue-leader.js";
+import { KafkaTopics } from "./kafka-topics.js";
+import { OwnedPartition, type OwnedPartitionParts } from "./owned-partition.js";
+import { ownerOf } from "./partition-owner.js";
+import { PartitionSlot } from "./partition-slot.js";
+import { StandbyPartition } from "./standby-partition.js";
+
+/** Its owner makes the catalogues. */
+const LEADING_PARTITION = 0 as Partition;
+
+/** A member of the group that folds: the partitions that the group gives it, each into rows of its own and into their changelog. */
+export class KafkaUpdater implements ServingNode {
+  readonly index = undefined;
+  private readonly counters = new UpdaterCounters("kafka");
+  private readonly stopping = new AbortController();
+  private readonly slots: readonly PartitionSlot[];
+  private readonly owned = new Map<Partition, OwnedPartition>();
+  private readonly source: PartitionSource;
+  private readonly leader: CatalogueLeader;
+  private trimming: NodeJS.Timeout | undefined;
+  private failure: unknown;
+
+  private constructor(
+    private readonly options: NodeOptions,
+    private readonly topics: KafkaTopics,
+  ) {
+    const { config, log, itemVectors = itemVectorsOf } = options;
+    const { kafka, partitions, follower, catalogues, codec, items } = topics;
+    const onFailed = (error: unknown): void => this.fail(error);
+    this.source = new PartitionSource({
+      kafka,
+      settings: config.kafka,
+      partitions,
+      capacity: 2 * config.pipeline.batchEvents,
+      log,
+      onAssigned: (ours) => this.assigned(ours),
+      onFailed,
+    });
+    const parts: OwnedPartitionParts = {
+      config,
+      log,
+      kafka,
+      source: this.source,
+      follower,
+      catalogues,
+      codec,
+      itemVectors,
+      keepLetters: (letters) => topics.keepLetters(letters),
+      onApplied: (batch) => this.counters.applied(batch, false),
+      onFailed,
+    };
+    const begin = {
+      owned: (partition: Partition) => {
+        const one = new OwnedPartition(parts, partition);
+        this.owned.set(partition, one);
+        return one;
+      },
+      standby: (partition: Partition) => new StandbyPartition(parts, partition),
+    };
+    this.slots = topics.partitionNumbers.map((partition) => new PartitionSlot(partition, begin));
+    this.leader = new CatalogueLeader({
+      log,
+      keeper: {
+        catalogues,
+        items: () => items.all(),
+        settings: foldSettingsOf(config),
+        generations: generationsOf(config),
+        publish: (next) => topics.publishCatalogue(next),
+        minIntervalMs: config.catalogue.minIntervalMs,
+      },
+      lead: () => catalogues.lead(),
+      resign: () => catalogues.resign(),
+      itemsCaughtUp: () => topics.itemsCaughtUp(this.stopping.signal),
+      onFailed,
+    });
+    topics.onItems(() => this.leader.itemsChanged());
+    topics.failed.addEventListener("abort", () => this.fail(topics.failed.reason));
+  }
+
+  /** Takes the directory. @throws KindredError DIRECTORY_IN_USE, BROKER_FAILED, TOPIC_MISMATCH, ... */
+  static async open(options: NodeOptions): Promise<KafkaUpdater> {
+    const directory = join(options.config.dataDir, "updater");
+    return new KafkaUpdater(options, await KafkaTopics.open({ ...options, directory }));
+  }
+
+  /** Joins the group; from then on partitions come and go. */
+  async start(): Promise<void> {
+    await this.topics.start(this.stopping.signal);
+    await this.source.start();
+    this.trimming = setInterval(() => this.trim(), this.options.config.index.saveIntervalMs);
+  }
+
+  get intake(): ServingNode["intake"] {
+    return this.topics.intake;
+  }
+
+  get deadLetters(): ServingNode["deadLetters"] {
+    return this.topics.deadLetters;
+  }
+
+  get files(): ServingNode["files"] {
+    return this.topics.files;
+  }
+
+  readonly owner: ServingNode["owner"] = ownerOf(
+    () => this.states(),
+    () => this.topics.partitions,
+  );
+
+  applied(): { readonly position: Position; readonly eventTime: EpochMs } {
+    const states = this.states();
+    return {
+      position: new Map(states.map(({ partition, appliedOffset }) => [partition, appliedOffset])),
+      eventTime: states.reduce((newest, { eventTime }) => Math.max(newest, eventTime), 0),
+    };
+  }
+
+  metrics(): UpdaterMetrics {
+    const stateRows = this.states().reduce((sum, state) => sum + state.summary().rows, 0);
+    return this.counters.snapshot({ sourceLagEvents: this.source.lag, stateRows });
+  }
+
+  interrupt(): void {
+    this.stopping.abort(new KindredError("NOT_READY", "the updater is stopping"));
+  }
+
+  /** What is under way is committed, then the group is left: others go on where this one ended. */
+  async close(): Promise<void> {
+    this.interrupt();
+    clearInterval(this.trimming);
+    await this.leader.stop();
+    await Promise.all(this.slots.map((slot) => slot.stop()));
+    await this.source.stop();
+    await this.topics.close();
+  }
+
+  private assigned(ours: ReadonlySet<Partition>): void {
+    const { log, config } = this.options;
+    log.info({ partitions: [...ours].sort((a, b) => a - b) }, "the group gave these partitions");
+    const otherwise = config.kafka.standby ? "standby" : "idle";
+    if (this.stopping.signal.aborted) return;
+    for (const slot of this.slots) slot.become(ours.has(slot.partition) ? "owned" : otherwise);
+    for (const partition of this.owned.keys()) if (!ours.has(partition)) this.owned.delete(partition);
+    this.leader.become(ours.has(LEADING_PARTITION));
+  }
+
+  private states(): PartitionState[] {
+    return [...this.owned.values()].flatMap(({ state }) => state ?? []);
+  }
+
+  /** Nobody catches up from the change records of an owner: whoever reads rows reads the changelog. */
+  private trim(): void {
+    for (const state of this.states())
+      state
+        .snapshot(state.appliedOffset as Offset)
+        .catch((err: unknown) => this.options.log.warn({ err }, "the state could not be trimmed"));
+  }
+
+  private fail(error: unknown): void {
+    if (this.failure !== undefined || this.stopping.signal.aborted) return;
+    this.failure = error;
+    this.options.log.error({ err: error }, "the updater cannot go on");
+    this.options.onFailed?.(error);
+  }
+}

@@ -1,0 +1,235 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { GenerationRef, ItemVectors } from "../../../schemas/catalogue.js";
+import type { Config } from "../../../schemas/config.js";
+import { KindredError } from "../../../schemas/errors.js";
+import { FIRST_CATALOGUE, type Offset, type Partition } from "../../../schemas/ids.js";
+import type { CatalogueStore } from "../../../schemas/ports/event-log.js";
+import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
+import type { Log } from "../../../schemas/ports/log.js";
+import { PartitionReplica } from "../../../state/partition-replica.js";
+import { PartitionState } from "../../../state/partition-state.js";
+import { openRocksStore } from "../../../state/rocks-store.js";
+import type { KafkaClient } from "../../../streams/kafka/client.js";
+import { DecodableReader, decodeKafka } from "../../../streams/kafka/decode-kafka.js";
+import { changelogRecords, KafkaChangelog } from "../../../streams/kafka/kafka-changelog.js";
+import type { PartitionSource } from "../../../streams/kafka/partition-source.js";
+import type { TopicFollower } from "../../../streams/kafka/topic-follower.js";
+import type { NewDeadLetter } from "../../../streams/new-dead-letter.js";
+import type { AppliedBatch } from "../../../streams/operators/batches.js";
+import type { RowPublisher } from "../../../streams/operators/publish-rows.js";
+import { runPipeline } from "../../../streams/pipeline.js";
+import type { EventCodec } from "../../../streams/registry/event-codec.js";
+
+export interface OwnedPartitionParts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly kafka: KafkaClient;
+  readonly source: PartitionSource;
+  /** Reads changelogs. */
+  readonly follower: TopicFollower;
+  readonly catalogues: CatalogueStore;
+  readonly codec: EventCodec;
+  readonly itemVectors: (ref: GenerationRef) => ItemVectors;
+  readonly keepLetters: (letters: readonly NewDeadLetter[]) => Promise<void>;
+  readonly onApplied: (batch: AppliedBatch) => void;
+  /** Told when the partition cannot be folded at all. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/** Whoever wants a row reads it from the changelog. */
+const NOWHERE: RowPublisher = { publish: () => undefined };
+const BACKOFF_MS = { first: 200, most: 5_000 };
+const CATALOGUE_POLL_MS = 100;
+/** What a broker, or another owner, may mend: everything else ends the process. */
+const PASSING = new Set(["BROKER_FAILED", "OWNERSHIP_LOST", "REGISTRY_FAILED"]);
+
+/**
+ * One partition, from when the group gave it to this process until it takes it away. The order of things, and the crash that each
+ * survives, is in docs/KAFKA.md.
+ */
+export class OwnedPartition {
+  private readonly stopping = new AbortController();
+  private readonly running: Promise<void>;
+  private writer: KafkaChangelog | undefined;
+  private open: PartitionState | undefined;
+
+  constructor(
+    private readonly parts: OwnedPartitionParts,
+    readonly partition: Partition,
+  ) {
+    this.running = this.run();
+  }
+
+  /** While its rows are open and folded into. */
+  get state(): PartitionState | undefined {
+    return this.open;
+  }
+
+  /** The group has given it to another process: nothing is written any more, what is under way is dropped. */
+  async revoke(): Promise<void> {
+    this.writer?.revoke();
+    await this.stop();
+  }
+
+  /** Ends after the batches under way. */
+  async stop(): Promise<void> {
+    this.stopping.abort(new KindredError("NOT_READY", "the partition is given back"));
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    const { log, onFailed, source } = this.parts;
+    for (let wait = BACKOFF_MS.first; !signal.aborted; wait = Math.min(2 * wait, BACKOFF_MS.most)) {
+      try {
+        await this.once(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof KindredError && PASSING.has(error.code))) return onFailed(error);
+        log.warn({ err: error, partition: this.partition }, "the partition is opened again");
+        await sleep(wait, undefined, { signal }).catch(() => undefined);
+        // Fenced by a new owner, or by a coordinator that lost patience: only the group knows, and only once it is asked again.
+        if (error.code === "OWNERSHIP_LOST") await source.confirmed(signal).catch(() => undefined);
+      }
+    }
+  }
+
+  private async once(signal: AbortSignal): Promise<void> {
+    const { kafka, config, log } = this.parts;
+    const startedAt = performance.now();
+    this.writer = await KafkaChangelog.open(kafka, config.kafka, this.partition);
+    try {
+      await this.withStore(async (store) => {
+        const restored = await this.restore(store, signal);
+        await this.firstCatalogue(signal);
+        const state = await this.openState(store);
+        try {
+          const seconds = (performance.now() - startedAt) / 1000;
+          log.info({ partition: this.partition, position: state.appliedOffset, restored, seconds }, "a partition is ours");
+          this.open = state;
+          await this.fold(state, signal);
+        } finally {
+          this.open = undefined;
+          await state.settled().catch(() => undefined);
+        }
+      });
+    } finally {
+      await this.writer.close();
+    }
+  }
+
+  private async withStore(work: (store: KeyValueStore) => Promise<void>): Promise<void> {
+    const store = await openRocksStore(stateDirectory(this.parts.config, this.partition), ROCKS);
+    try {
+      await work(store);
+    } finally {
+      await store.close();
+    }
+  }
+
+  /**
+   * What the changelog has and the store has not. After the writer was opened nobody else adds to it. A store that does not add up with it
+   * (it missed that rows went: the topic forgets that after a time) is made anew. @returns how many records were read
+   */
+  private async restore(store: KeyValueStore, signal: AbortSignal): Promise<number> {
+    const { catalogues, itemVectors, log } = this.parts;
+    const replica = await PartitionReplica.open({ store, partition: this.partition, catalogues, itemVectors });
+    let records = await this.readChangelog(replica, signal);
+    if (!replica.complete) {
+      log.warn({ partition: this.partition }, "the store does not add up with its changelog and is made anew of it");
+      await replica.reset();
+      records += await this.readChangelog(replica, signal);
+    }
+    await replica.settled();
+    return records;
+  }
+
+  private async readChangelog(replica: PartitionReplica, signal: AbortSignal): Promise<number> {
+    const { follower, config } = this.parts;
+    const topic = config.kafka.topics.changelog;
+    let records = 0;
+    follower.follow(topic, this.partition, replica.changelogNext, {
+      take: async (messages, next) => {
+        records += messages.length;
+        await replica.apply(changelogRecords(messages), next);
+      },
+    });
+    try {
+      await follower.caughtUp(topic, this.partition, signal);
+      return records;
+    } finally {
+      follower.unfollow(topic, this.partition);
+    }
+  }
+
+  /** Nothing is folded without one, and the group's leader is making it. */
+  private async firstCatalogue(signal: AbortSignal): Promise<void> {
+    while ((await this.parts.catalogues.get(FIRST_CATALOGUE)) === undefined) await sleep(CATALOGUE_POLL_MS, undefined, { signal });
+  }
+
+  private async openState(store: KeyValueStore): Promise<PartitionState> {
+    const { config, catalogues, itemVectors } = this.parts;
+    return PartitionState.open({
+      store,
+      partition: this.partition,
+      catalogues,
+      itemVectors,
+      cacheRows: config.pipeline.cacheRows,
+      initialCatalogue: FIRST_CATALOGUE,
+      ...(this.writer && { changelog: this.writer }),
+    });
+  }
+
+  private async fold(state: PartitionState, signal: AbortSignal): Promise<void> {
+    const { config, source, codec, keepLetters, onApplied } = this.parts;
+    const from = await this.begin(state);
+    try {
+      await runPipeline(
+        {
+          reader: new DecodableReader(source.open(this.partition, from), codec),
+          state,
+          publisher: NOWHERE,
+          keepLetters,
+          applied: (batch) => {
+            source.applied(this.partition, batch.endOffset);
+            onApplied(batch);
+          },
+          decode: decodeKafka(codec, config.events.maxFutureMs),
+          source: config.kafka.topics.events,
+        },
+        { maxRecords: config.pipeline.batchEvents, credits: config.pipeline.credits, signal },
+      );
+    } finally {
+      source.close(this.partition);
+    }
+  }
+
+  /** Where reading begins. @throws KindredError TOPIC_MISMATCH (the topic ends before the state does) */
+  private async begin(state: PartitionState): Promise<Offset> {
+    const { source, log, config } = this.parts;
+    const marks = (await source.watermarks()).get(this.partition);
+    const { appliedOffset } = state;
+    const where = `partition ${this.partition}`;
+    const topic = config.kafka.topics.events;
+    if (!marks) throw new KindredError("TOPIC_MISMATCH", `${topic} has no such partition`, where);
+    if (marks.high < appliedOffset)
+      throw new KindredError(
+        "TOPIC_MISMATCH",
+        `${topic} ends at ${marks.high} where the state was folded up to ${appliedOffset}: it was emptied or made anew; ` +
+          "name a new changelog topic and data directory to begin anew",
+        where,
+      );
+    if (marks.low <= appliedOffset) return appliedOffset;
+    log.error(
+      { partition: this.partition, from: appliedOffset, to: marks.low },
+      "the topic's retention has cut events before they were folded",
+    );
+    return marks.low as Offset;
+  }
+}
+
+/** Many partitions share the memory that the journal's one has. */
+export const ROCKS = { cacheBytes: 16 << 20, writeBufferBytes: 16 << 20 } as const;
+
+export const stateDirectory = ({ dataDir }: Config, partition: Partition): string => join(dataDir, "state", String(partition));

@@ -1,0 +1,199 @@
+import { join } from "node:path";
+import { KindredError } from "../../../schemas/errors.js";
+import type { EpochMs, Offset, Partition } from "../../../schemas/ids.js";
+import type { UpdaterMetrics } from "../../../schemas/ports/admin.js";
+import type { FoldedBatch } from "../../../schemas/ports/folded-batch.js";
+import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
+import type { Position } from "../../../schemas/position.js";
+import { PartitionReplica } from "../../../state/partition-replica.js";
+import { openRocksStore } from "../../../state/rocks-store.js";
+import { changelogRecords } from "../../../streams/kafka/kafka-changelog.js";
+import { generationsOf, itemVectorsOf } from "../fold-configuration.js";
+import { SearchIndex } from "../search-index.js";
+import type { NodeOptions, ServingNode } from "../serving-node.js";
+import { UpdaterCounters } from "../updater-counters.js";
+import { KafkaTopics } from "./kafka-topics.js";
+import { ROCKS } from "./owned-partition.js";
+import { ownerOf } from "./partition-owner.js";
+
+interface Followed {
+  readonly store: KeyValueStore;
+  readonly replica: PartitionReplica;
+}
+
+/**
+ * What answers where Kafka is the log: the rows of every partition as their owners' changelogs have them, in stores of its own, and in the
+ * memory that recall reads. It folds nothing, so that any number of them serve beside any number of updaters.
+ */
+export class RecallNode implements ServingNode {
+  private readonly counters = new UpdaterCounters("kafka");
+  private readonly stopping = new AbortController();
+  private readonly followed = new Map<Partition, Followed>();
+  private searchIndex: SearchIndex | undefined;
+  private saving: NodeJS.Timeout | undefined;
+  private saved: Promise<void> = Promise.resolve();
+  private failure: unknown;
+
+  private constructor(
+    private readonly options: NodeOptions,
+    private readonly topics: KafkaTopics,
+  ) {}
+
+  /** Takes the directory. @throws KindredError DIRECTORY_IN_USE, BROKER_FAILED, TOPIC_MISMATCH, ... */
+  static async open(options: NodeOptions): Promise<RecallNode> {
+    const topics = await KafkaTopics.open({ ...options, directory: join(options.config.dataDir, "recall"), follows: "rows" });
+    const node = new RecallNode(options, topics);
+    topics.failed.addEventListener("abort", () => node.fail(topics.failed.reason));
+    return node;
+  }
+
+  /** Reads what the changelogs have, builds what recall reads, and goes live. */
+  async start(): Promise<void> {
+    const { topics } = this;
+    const { signal } = this.stopping;
+    await topics.start(signal);
+    for (const partition of topics.partitionNumbers) this.followed.set(partition, await this.openReplica(partition));
+    const startedAt = performance.now();
+    await Promise.all([...this.followed].map((entry) => this.catchUp(...entry)));
+    signal.throwIfAborted();
+    const seconds = (performance.now() - startedAt) / 1000;
+    this.options.log.info({ seconds, rows: this.rows() }, "the changelogs were read");
+    this.searchIndex = await this.openIndex();
+    for (const [partition, { replica }] of this.followed) this.follow(partition, replica, (batch) => this.publish(batch));
+    this.searchIndex.start();
+    this.saving = setInterval(() => this.save(), this.options.config.index.saveIntervalMs);
+  }
+
+  get index(): SearchIndex | undefined {
+    return this.searchIndex;
+  }
+
+  get intake(): ServingNode["intake"] {
+    return this.topics.intake;
+  }
+
+  get deadLetters(): ServingNode["deadLetters"] {
+    return this.topics.deadLetters;
+  }
+
+  get files(): ServingNode["files"] {
+    return this.topics.files;
+  }
+
+  readonly owner: ServingNode["owner"] = ownerOf(
+    () => [...this.followed.values()].map(({ replica }) => replica),
+    () => this.topics.partitions,
+  );
+
+  applied(): { readonly position: Position; readonly eventTime: EpochMs } {
+    const replicas = [...this.followed.values()].map(({ replica }) => replica);
+    return {
+      position: new Map(replicas.map(({ partition, appliedOffset }) => [partition, appliedOffset])),
+      eventTime: replicas.reduce((newest, { eventTime }) => Math.max(newest, eventTime), 0),
+    };
+  }
+
+  metrics(): UpdaterMetrics {
+    return this.counters.snapshot({
+      sourceLagEvents: 0,
+      stateRows: this.rows(),
+      index: this.searchIndex?.stats(),
+      bands: this.searchIndex?.bands(),
+    });
+  }
+
+  interrupt(): void {
+    this.stopping.abort(new KindredError("NOT_READY", "the recall node is stopping"));
+  }
+
+  async close(): Promise<void> {
+    this.interrupt();
+    clearInterval(this.saving);
+    await this.topics.close();
+    await this.saved;
+    try {
+      if (this.failure === undefined) await this.saveOnce();
+    } finally {
+      await this.searchIndex?.close();
+      for (const { store } of this.followed.values()) await store.close();
+    }
+  }
+
+  private async openReplica(partition: Partition): Promise<Followed> {
+    const { dataDir } = this.options.config;
+    const store = await openRocksStore(join(dataDir, "recall", String(partition)), ROCKS);
+    try {
+      const { catalogues } = this.topics;
+      const { itemVectors = itemVectorsOf } = this.options;
+      return { store, replica: await PartitionReplica.open({ store, partition, catalogues, itemVectors }) };
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  private async catchUp(partition: Partition, { replica }: Followed): Promise<void> {
+    const { follower, changelog } = this.topics;
+    this.follow(partition, replica, () => undefined);
+    try {
+      await follower.caughtUp(changelog, partition, this.stopping.signal);
+    } finally {
+      follower.unfollow(changelog, partition);
+    }
+  }
+
+  private follow(partition: Partition, replica: PartitionReplica, publish: (batch: FoldedBatch) => void): void {
+    const { follower, changelog } = this.topics;
+    follower.follow(changelog, partition, replica.changelogNext, {
+      take: async (messages, next) => {
+        for (const batch of await replica.apply(changelogRecords(messages), next)) publish(batch);
+      },
+    });
+  }
+
+  private publish(batch: FoldedBatch): void {
+    this.searchIndex?.publish(batch);
+    const { position, eventTime } = this.applied();
+    this.options.onApplied?.(position, eventTime);
+  }
+
+  private async openIndex(): Promise<SearchIndex> {
+    const [ref] = generationsOf(this.options.config);
+    if (!ref) throw new KindredError("INTERNAL", "no generation is live");
+    const { config, log, itemVectors = itemVectorsOf, onMoved } = this.options;
+    const index = await SearchIndex.open({
+      config,
+      ref,
+      itemVectors: itemVectors(ref),
+      state: [...this.followed.values()].map(({ replica }) => replica) as never,
+      log,
+      onSwap: ({ seconds }) => this.counters.swapped(seconds),
+      ...(onMoved && { onMoved }),
+    });
+    await index.putItems(this.topics.items.all());
+    this.topics.onItems((items) => void index.putItems(items).catch((error: unknown) => this.fail(error)));
+    return index;
+  }
+
+  private save(): void {
+    this.saved = this.saved.then(() =>
+      this.saveOnce().catch((err: unknown) => this.options.log.error({ err }, "saving failed; it is tried again")),
+    );
+  }
+
+  private async saveOnce(): Promise<void> {
+    const position = await this.searchIndex?.save();
+    for (const [partition, { replica }] of this.followed) await replica.snapshot((position as never as Map<Partition, Offset> | undefined)?.get(partition) ?? (0 as Offset));
+  }
+
+  private rows(): number {
+    return [...this.followed.values()].reduce((sum, { replica }) => sum + replica.summary().rows, 0);
+  }
+
+  private fail(error: unknown): void {
+    if (this.failure !== undefined || this.stopping.signal.aborted) return;
+    this.failure = error;
+    this.options.log.error({ err: error }, "the recall node cannot go on");
+    this.options.onFailed?.(error);
+  }
+}
