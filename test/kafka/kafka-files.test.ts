@@ -19,14 +19,12 @@ function slice(name: string, after: number, rows: number, more: Partial<FileSlic
     after,
     rows,
     events: numbers.filter((n) => !refusedRow(n)).map((n) => event(`user-${n % 5}`, `${name}:${n}`)),
-    refused: numbers
-      .filter(refusedRow)
-      .map((n) => ({
-        code: "FILE_LINE" as const,
-        message: "bad",
-        origin: `file ${hashOf(name).slice(0, 8)} line ${n + 1}`,
-        original: `line ${n}`,
-      })),
+    refused: numbers.filter(refusedRow).map((n) => ({
+      code: "FILE_LINE" as const,
+      message: "bad",
+      origin: `file ${hashOf(name).slice(0, 8)} line ${n + 1}`,
+      original: `line ${n}`,
+    })),
     done: false,
     ...more,
   };
