@@ -1,11 +1,14 @@
 import { promisify } from "node:util";
 import { gzip, unzip } from "node:zlib";
-import { CompressionCodecs, CompressionTypes } from "kafkajs";
+import kafkajs, { type CompressionTypes as CompressionType } from "kafkajs";
 import { compressFrame, decompressFrame } from "lz4-napi";
 import { compress, uncompress } from "snappy";
 import { ZSTDDecoder } from "zstddec/stream";
 import { KindredError } from "../../schemas/errors.js";
 import { compressedBatch, damagedRecords, isIntact } from "./damaged-batch.js";
+
+// Node finds no names in this part of the package.
+const { CompressionCodecs, CompressionTypes } = kafkajs;
 
 /** What kafkajs asks of a codec. */
 interface Codec {
@@ -43,7 +46,7 @@ async function unzstd(bytes: Buffer): Promise<Buffer> {
   return Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength);
 }
 
-const CODECS: Record<Exclude<CompressionTypes, CompressionTypes.None>, Codec> = {
+const CODECS: Record<Exclude<CompressionType, CompressionType.None>, Codec> = {
   [CompressionTypes.GZIP]: { compress: ({ buffer }) => promisify(gzip)(buffer), decompress: (bytes) => promisify(unzip)(bytes) },
   // Raw: the brokers, Java's and librdkafka's consumers read both.
   [CompressionTypes.Snappy]: { compress: ({ buffer }) => compress(buffer), decompress: unsnappy },

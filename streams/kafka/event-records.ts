@@ -1,7 +1,9 @@
 import type { BehaviourEvent } from "../../schemas/event.js";
 import type { CatalogueNumber, EpochMs, UserId } from "../../schemas/ids.js";
 import { type OutRecord, partitionOf } from "./out-records.js";
-import { KIND_HEADER } from "./partition-log.js";
+
+/** Header of records of ours on the events topic that are no events: says what they are. */
+export const KIND_HEADER = "kindred";
 
 /** The events topic, for who writes to it. */
 export interface EventsTopic {

@@ -3,10 +3,8 @@ import type { Offset, Partition } from "../../schemas/ids.js";
 import type { LogReader, ReadOptions, SourceBatch, SourceRecord } from "../../schemas/ports/event-log.js";
 import { AppendSignal } from "../append-signal.js";
 import { damageOf } from "./damaged-batch.js";
+import { KIND_HEADER } from "./event-records.js";
 import { offsetOf } from "./topics.js";
-
-/** Header by which a record of ours says that it is no event: `erase`, `activate`. */
-export const KIND_HEADER = "kindred";
 
 export interface PartitionLogOptions {
   readonly partition: Partition;

@@ -1,4 +1,4 @@
-import { type Admin, type ITopicConfig, type Kafka, Partitioners } from "kafkajs";
+import type { Admin, ITopicConfig, Kafka } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { Offset, Partition } from "../../schemas/ids.js";
 import type { KafkaSettings } from "./client.js";
@@ -103,18 +103,4 @@ function withUncommitted(kafka: Kafka): Kafka {
 function ignoreExisting(error: unknown): void {
   const nested = (error as { errors?: readonly { type?: string }[] }).errors ?? [];
   if (nested.length === 0 || nested.some(({ type }) => type !== "TOPIC_ALREADY_EXISTS")) throw error;
-}
-
-const defaultPartitioner = Partitioners.DefaultPartitioner();
-
-/** The partition that producers put the user's events into: murmur2 of the key, as the Java client does. */
-export function partitionOf(user: string, partitions: number): Partition {
-  const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({
-    partitionErrorCode: 0,
-    partitionId,
-    leader: 0,
-    replicas: [],
-    isr: [],
-  }));
-  return defaultPartitioner({ topic: "", partitionMetadata, message: { key: Buffer.from(user), value: null } }) as Partition;
 }

@@ -11,6 +11,8 @@ export interface CatalogueLeaderParts {
   readonly resign: () => Promise<void>;
   /** Resolves when everything that is known of items by now is in the local store. */
   readonly itemsCaughtUp: () => Promise<void>;
+  /** Tells recall nodes which generations the catalogues have. */
+  readonly announce: () => Promise<void>;
   readonly onFailed: (error: unknown) => void;
 }
 
@@ -58,11 +60,12 @@ export class CatalogueLeader {
   }
 
   private async lead(): Promise<void> {
-    const { lead, itemsCaughtUp, keeper, log } = this.parts;
+    const { lead, itemsCaughtUp, announce, keeper, log } = this.parts;
     await itemsCaughtUp();
     await lead();
     const own = new CatalogueKeeper({ ...keeper, onError: (err) => log.error({ err }, "the next catalogue could not be made") });
     await own.update();
+    await announce();
     this.keeper = own;
   }
 

@@ -35,7 +35,7 @@ interface Tally {
 export async function foldTopic(config: Config, signal: AbortSignal, onProgress: OnProgress): Promise<FoldedTopic> {
   const log = makeLogger(config);
   const directory = shadowDirectory(config);
-  const topics = await KafkaTopics.open({ config, log, directory: join(directory, "topics"), follows: "events" });
+  const topics = await KafkaTopics.open({ config, log, directory: directory, follows: "events" });
   try {
     await topics.start(signal);
     const marks = await withAdmin(topics.kafka, (admin) => watermarksOf(admin, config.kafka.topics.events));

@@ -1,72 +1,119 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Catalogue } from "../../../schemas/catalogue.js";
+import type { GenerationRef } from "../../../schemas/catalogue.js";
 import type { Config } from "../../../schemas/config.js";
-import type { Partition } from "../../../schemas/ids.js";
+import { KindredError } from "../../../schemas/errors.js";
+import type { ItemId, Partition } from "../../../schemas/ids.js";
 import type { ItemInfo } from "../../../schemas/item.js";
-import type { DeadLetters } from "../../../schemas/ports/admin.js";
-import type { EventIntake } from "../../../schemas/ports/event-log.js";
-import type { FileIntake } from "../../../schemas/ports/file-intake.js";
+import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
 import type { Log } from "../../../schemas/ports/log.js";
+import { openRocksStore } from "../../../state/rocks-store.js";
 import { type KafkaClient, kafkaClient } from "../../../streams/kafka/client.js";
-import { TempCatalogues, TempIntake, TempItems } from "../../../streams/kafka/temp-topics.js";
+import { registerCodecs } from "../../../streams/kafka/codecs.js";
+import { KafkaCatalogues } from "../../../streams/kafka/kafka-catalogues.js";
+import { KafkaDeadLetters } from "../../../streams/kafka/kafka-dead-letters.js";
+import { KafkaFiles } from "../../../streams/kafka/kafka-files.js";
+import { KafkaGenerations } from "../../../streams/kafka/kafka-generations.js";
+import { KafkaIntake } from "../../../streams/kafka/kafka-intake.js";
+import { KafkaItems } from "../../../streams/kafka/kafka-items.js";
+import { KafkaProducer } from "../../../streams/kafka/kafka-producer.js";
+import { TopicLimits } from "../../../streams/kafka/out-records.js";
 import { TopicFollower } from "../../../streams/kafka/topic-follower.js";
 import { ensureTopics } from "../../../streams/kafka/topics.js";
-import type { NewDeadLetter } from "../../../streams/new-dead-letter.js";
 import { type EventCodec, jsonCodec, registryCodec } from "../../../streams/registry/event-codec.js";
+import { eventRulesOf } from "../fold-configuration.js";
 import { makeLogger } from "../offline.js";
 
 export interface KafkaTopicsOptions {
   readonly config: Config;
   readonly log: Log;
-  /** Of this process's own: what it keeps of topics. */
+  /** Of this process's own: what it keeps of topics, so that a restart goes on there. */
   readonly directory: string;
-  /** What is followed beside items and catalogues. */
-  readonly follows?: "rows" | "events" | "none";
+  /** What is read beside items, catalogues, generations and files: the changelog, or the events themselves. */
+  readonly follows?: "rows" | "events" | "nothing";
 }
+
+/** Small tables, rarely written. */
+const ROCKS = { cacheBytes: 8 << 20, writeBufferBytes: 4 << 20 } as const;
+
+type Told = (infos: readonly ItemInfo[], deleted: readonly ItemId[]) => void;
 
 /** The topics of one installation as a process uses them: what it produces to, and what of them it keeps. */
 export class KafkaTopics {
+  readonly producer: KafkaProducer;
+  readonly follower: TopicFollower;
+  readonly catalogues: KafkaCatalogues;
+  readonly items: KafkaItems;
+  readonly generations: KafkaGenerations;
+  readonly deadLetters: KafkaDeadLetters;
+  readonly files: KafkaFiles;
+  readonly intake: KafkaIntake;
+  private readonly stopping = new AbortController();
+  private told: Told = () => undefined;
+
   private constructor(
     private readonly options: KafkaTopicsOptions,
     readonly kafka: KafkaClient,
     readonly codec: EventCodec,
     /** Of the events topic, and of the changelog. */
     readonly partitions: number,
-    readonly follower: TopicFollower,
-    readonly catalogues: TempCatalogues,
-    readonly items: TempItems,
-    readonly intake: EventIntake & { close(): Promise<void> },
-  ) {}
-
-  static async open(options: KafkaTopicsOptions): Promise<KafkaTopics> {
-    const { config, log, directory, follows = "rows" } = options;
-    await mkdir(directory, { recursive: true });
-    const { kafka: settings, registry } = config;
-    const kafka = kafkaClient(settings, log);
-    const partitions = await ensureTopics(kafka, settings);
-    const codec = settings.format === "json" ? jsonCodec() : registryCodec({ ...registry, cacheDirectory: join(directory, "schemas"), log });
-    const { changelog, events, items, catalogues } = settings.topics;
-    const followed = { rows: [changelog], events: [events], none: [] }[follows];
-    const follower = new TopicFollower(kafka, [...followed, items, catalogues], settings, log);
-    return new KafkaTopics(
-      options,
+    private readonly store: KeyValueStore,
+    limits: TopicLimits,
+  ) {
+    const { config, log, follows = "rows" } = options;
+    const { kafka: settings, journal, deadLetters } = config;
+    const { topics, groupId } = settings;
+    const events = { topic: topics.events, partitions };
+    const followed = { rows: [topics.changelog], events: [topics.events], nothing: [] }[follows];
+    const follower = new TopicFollower(
       kafka,
-      codec,
-      partitions,
-      follower,
-      new TempCatalogues(kafka, settings, follower, partitions),
-      new TempItems(settings, follower, codec),
-      new TempIntake(kafka, settings, codec),
+      [...followed, topics.items, topics.catalogues, topics.generations, topics.files],
+      settings,
+      log,
     );
+    const room = { maxPendingBytes: journal.maxPendingBytes, maxPendingRecords: journal.maxLagEvents };
+    const producer = new KafkaProducer(kafka, limits, room, log);
+    const common = { kafka, follower, store, settings, codec, events, limits, producer, groupId, log };
+    this.follower = follower;
+    this.producer = producer;
+    this.catalogues = new KafkaCatalogues({ ...common, topic: topics.catalogues });
+    this.generations = new KafkaGenerations({ ...common, topic: topics.generations, onGeneration: () => undefined });
+    this.deadLetters = new KafkaDeadLetters({ ...common, rules: eventRulesOf(config), maxLetters: deadLetters.limit });
+    this.files = new KafkaFiles(common);
+    this.items = new KafkaItems({
+      ...common,
+      topic: topics.items,
+      onItems: (infos, deleted) => this.told(infos, deleted),
+      onLetters: (letters) => this.deadLetters.keep(letters),
+      signal: this.stopping.signal,
+    });
+    const forgetLetters = (user: Parameters<KafkaDeadLetters["forget"]>[0]): Promise<number> => this.deadLetters.forget(user);
+    this.intake = new KafkaIntake({ producer, codec, events, items: { topic: topics.items, partitions: 1 }, forgetLetters });
   }
 
-  /** Follows items and catalogues from where they were left. */
+  /** Takes the directory; makes the topics that are missing. @throws KindredError DIRECTORY_IN_USE, BROKER_FAILED, TOPIC_MISMATCH, CONFIG_INVALID */
+  static async open(options: KafkaTopicsOptions): Promise<KafkaTopics> {
+    const { config, log, directory } = options;
+    const { kafka: settings, registry } = config;
+    const store = await openRocksStore(join(directory, "topics"), ROCKS);
+    try {
+      registerCodecs();
+      const kafka = kafkaClient(settings, log);
+      const partitions = await ensureTopics(kafka, settings);
+      const limits = await new TopicLimits().load(kafka, Object.values(settings.topics));
+      const codec =
+        settings.format === "json" ? jsonCodec() : registryCodec({ ...registry, cacheDirectory: join(directory, "schemas"), log });
+      return new KafkaTopics(options, kafka, codec, partitions, store, limits);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  /** Follows items, catalogues and what else is small from where it was left. */
   async start(signal: AbortSignal): Promise<void> {
-    this.catalogues.start();
-    this.items.start();
     await this.follower.start();
     signal.throwIfAborted();
+    await Promise.all([this.catalogues.open(), this.items.open(), this.generations.open(), this.files.open()]);
   }
 
   get changelog(): string {
@@ -77,37 +124,63 @@ export class KafkaTopics {
     return Array.from({ length: this.partitions }, (_, partition) => partition as Partition);
   }
 
+  /** Aborts when topics cannot be read any more. */
   get failed(): AbortSignal {
     return this.follower.failed;
   }
 
-  readonly deadLetters = {} as DeadLetters;
-  readonly files = {} as FileIntake;
-
-  onItems(told: (items: ItemInfo[]) => void): void {
-    this.items.onItems = told;
+  /** From now on told what is new of items. */
+  onItems(told: Told): void {
+    this.told = told;
   }
 
-  async keepLetters(_: readonly NewDeadLetter[]): Promise<void> {}
-
-  publishCatalogue(next: Catalogue): Promise<void> {
-    return this.catalogues.publish(next);
+  /** Tells which generations are live, where that is news. @throws KindredError BROKER_FAILED */
+  async announce(live: readonly GenerationRef[]): Promise<void> {
+    await this.generations.caughtUp();
+    const known = await this.generations.list();
+    for (const ref of live) if (!known.some((one) => isSameSpace(one, ref))) await this.generations.announce(ref, Date.now());
   }
 
-  itemsCaughtUp(signal: AbortSignal): Promise<void> {
-    return this.follower.caughtUp(this.options.config.kafka.topics.items, 0, signal);
+  /** Whether the group makes the vectors that this process would search. @throws KindredError CONFIG_INVALID */
+  async checkGenerations(ours: readonly GenerationRef[], signal: AbortSignal): Promise<void> {
+    await this.generations.caughtUp(signal);
+    for (const theirs of await this.generations.list()) {
+      const own = ours.find(({ generation }) => generation === theirs.generation);
+      if (own && !isSameSpace(own, theirs))
+        throw new KindredError(
+          "CONFIG_INVALID",
+          `generation ${theirs.generation} of the group is of kind ${theirs.kind} with ${theirs.dims} dimensions and seed ${theirs.seed}; ` +
+            `here it would have ${own.dims} and ${own.seed}: set generation0 as the updaters have it`,
+        );
+    }
   }
 
   async close(): Promise<void> {
-    await this.intake.close();
-    await this.follower.close();
-    await this.codec.close();
+    this.stopping.abort(new KindredError("NOT_READY", "the topics are closed"));
+    for (const close of [
+      () => this.files.close(),
+      () => this.deadLetters.close(),
+      () => this.catalogues.close(),
+      () => this.producer.close(),
+      () => this.follower.close(),
+      () => this.codec.close(),
+      () => this.store.close(),
+    ])
+      await close().catch((err: unknown) => this.options.log.warn({ err }, "a part of the topics could not be closed cleanly"));
   }
 }
 
+const isSameSpace = (a: GenerationRef, b: GenerationRef): boolean =>
+  a.generation === b.generation && a.kind === b.kind && a.dims === b.dims && a.seed === b.seed;
+
 /** Works on the topics without being a node. */
 export async function withTopics<T>(config: Config, signal: AbortSignal, work: (topics: KafkaTopics) => Promise<T>): Promise<T> {
-  const topics = await KafkaTopics.open({ config, log: makeLogger(config), directory: join(config.dataDir, "topics"), follows: "none" });
+  const topics = await KafkaTopics.open({
+    config,
+    log: makeLogger(config),
+    directory: join(config.dataDir, "commands"),
+    follows: "nothing",
+  });
   try {
     await topics.start(signal);
     return await work(topics);

@@ -55,7 +55,7 @@ export class KafkaUpdater implements ServingNode {
       catalogues,
       codec,
       itemVectors,
-      keepLetters: (letters) => topics.keepLetters(letters),
+      keepLetters: (letters) => topics.deadLetters.keep(letters),
       onApplied: (batch) => this.counters.applied(batch, false),
       onFailed,
     };
@@ -75,12 +75,13 @@ export class KafkaUpdater implements ServingNode {
         items: () => items.all(),
         settings: foldSettingsOf(config),
         generations: generationsOf(config),
-        publish: (next) => topics.publishCatalogue(next),
+        publish: (next) => catalogues.publish(next),
         minIntervalMs: config.catalogue.minIntervalMs,
       },
       lead: () => catalogues.lead(),
       resign: () => catalogues.resign(),
-      itemsCaughtUp: () => topics.itemsCaughtUp(this.stopping.signal),
+      itemsCaughtUp: () => items.caughtUp(this.stopping.signal),
+      announce: () => topics.announce(generationsOf(config)),
       onFailed,
     });
     topics.onItems(() => this.leader.itemsChanged());

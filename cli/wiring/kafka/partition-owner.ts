@@ -2,7 +2,7 @@ import { KindredError } from "../../../schemas/errors.js";
 import type { CatalogueNumber, Partition, UserId } from "../../../schemas/ids.js";
 import type { ProfileDetails, StateOwner, StateSummary, VerifyReport } from "../../../schemas/ports/admin.js";
 import { HashSum } from "../../../state/state-hash.js";
-import { partitionOf } from "../../../streams/kafka/topics.js";
+import { partitionOf } from "../../../streams/kafka/out-records.js";
 
 /** Rows of one partition, as somebody has them. */
 interface PartitionRows {
@@ -19,7 +19,7 @@ const SHOWN_FAULTS = 100;
 export function ownerOf(here: () => readonly PartitionRows[], partitions: () => number): StateOwner {
   return {
     async profile(user) {
-      const partition = partitionOf(user, partitions());
+      const partition = partitionOf("", Buffer.from(user), partitions());
       const rows = here().find((one) => one.partition === partition);
       if (!rows)
         throw new KindredError("WRONG_ROLE", `the user's partition ${partition} is folded by another updater; ask that or a recall node`);

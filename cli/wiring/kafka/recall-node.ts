@@ -52,6 +52,7 @@ export class RecallNode implements ServingNode {
     const { topics } = this;
     const { signal } = this.stopping;
     await topics.start(signal);
+    await topics.checkGenerations(generationsOf(this.options.config), signal);
     for (const partition of topics.partitionNumbers) this.followed.set(partition, await this.openReplica(partition));
     const startedAt = performance.now();
     await Promise.all([...this.followed].map((entry) => this.catchUp(...entry)));
@@ -165,7 +166,7 @@ export class RecallNode implements ServingNode {
       config,
       ref,
       itemVectors: itemVectors(ref),
-      state: [...this.followed.values()].map(({ replica }) => replica) as never,
+      sources: [...this.followed.values()].map(({ replica }) => replica),
       log,
       onSwap: ({ seconds }) => this.counters.swapped(seconds),
       ...(onMoved && { onMoved }),
@@ -183,7 +184,7 @@ export class RecallNode implements ServingNode {
 
   private async saveOnce(): Promise<void> {
     const position = await this.searchIndex?.save();
-    for (const [partition, { replica }] of this.followed) await replica.snapshot((position as never as Map<Partition, Offset> | undefined)?.get(partition) ?? (0 as Offset));
+    for (const [partition, { replica }] of this.followed) await replica.snapshot(position?.get(partition) ?? (0 as Offset));
   }
 
   private rows(): number {

@@ -54,7 +54,7 @@ describe("SearchIndex over several partitions", () => {
   let partitions: OwnedPartition[];
   let index: SearchIndex | undefined;
   const lines: string[] = [];
-  const log = { info: (_: object, text: string) => lines.push(text), warn: () => {}, error: () => {} };
+  const log = { debug: () => {}, info: (_: object, text: string) => lines.push(text), warn: () => {}, error: () => {} };
 
   beforeEach(async () => {
     const dataDir = await mkdtemp(join(tmpdir(), "kindred-search-index-"));
