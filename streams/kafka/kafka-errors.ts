@@ -5,6 +5,7 @@ interface BrokerError {
   readonly name?: string;
   readonly message?: string;
   readonly type?: string;
+  readonly retriable?: boolean;
   readonly cause?: unknown;
 }
 
@@ -17,12 +18,25 @@ const FENCED = new Set([
   "TRANSACTIONAL_ID_NOT_FOUND",
 ]);
 
+/** What kafkajs gives up at although it passes. */
+const PASSING = new Set([
+  "KafkaJSGroupCoordinatorNotFound",
+  "KafkaJSNoBrokerAvailableError",
+  "KafkaJSNumberOfRetriesExceeded",
+  "KafkaJSTimeout",
+  "KafkaJSLockTimeout",
+]);
+
 /** The error and what caused it, outermost first. */
 function* chain(error: unknown): Iterable<BrokerError> {
   for (let at = error as BrokerError | undefined, depth = 0; at && depth < 10; at = at.cause as BrokerError | undefined, depth++) yield at;
 }
 
 export const isFenced = (error: unknown): boolean => [...chain(error)].some(({ type }) => type !== undefined && FENCED.has(type));
+
+/** Whether the same may succeed once the brokers are there again. */
+export const isPassing = (error: unknown): boolean =>
+  [...chain(error)].some(({ name, retriable }) => retriable === true || (name !== undefined && PASSING.has(name)));
 
 /** The broker's own word for what went wrong, of the innermost error that has one. */
 export const typeOf = (error: unknown): string | undefined => [...chain(error)].findLast(({ type }) => type !== undefined)?.type;

@@ -196,6 +196,7 @@ export class KafkaProducer {
     const producer = this.kafka.producer({
       idempotent: true,
       maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
       createPartitioner: Partitioners.DefaultPartitioner,
       retry: PATIENT,
     });

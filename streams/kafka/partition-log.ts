@@ -2,7 +2,9 @@ import type { KafkaMessage } from "kafkajs";
 import type { Offset, Partition } from "../../schemas/ids.js";
 import type { LogReader, ReadOptions, SourceBatch, SourceRecord } from "../../schemas/ports/event-log.js";
 import { AppendSignal } from "../append-signal.js";
+import { damageOf } from "./damaged-batch.js";
 import { KIND_HEADER } from "./event-records.js";
+import { offsetOf } from "./topics.js";
 
 export interface PartitionLogOptions {
   readonly partition: Partition;
@@ -125,13 +127,17 @@ export class PartitionLog implements LogReader {
 }
 
 /** A position is what Kafka calls the next offset to read: a record's own is one above its place. */
-function recordOf({ offset, key, value, timestamp, headers }: KafkaMessage): SourceRecord {
+function recordOf(message: KafkaMessage): SourceRecord {
+  const { key, value, timestamp, headers } = message;
+  const offset = offsetOf(message.offset);
   const kind = headers?.[KIND_HEADER];
+  const damage = damageOf(message);
   return {
-    offset: (Number(offset) + 1) as Offset,
+    offset,
     bytes: value,
     acceptedAt: Number(timestamp),
     key,
     ...(kind !== undefined && { kind: String(kind) }),
+    ...(damage !== undefined && { damage: { message: damage, through: offset } }),
   };
 }

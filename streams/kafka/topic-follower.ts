@@ -1,11 +1,14 @@
 import { randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
+import type { Partition } from "../../schemas/ids.js";
 import type { Log } from "../../schemas/ports/log.js";
 import type { KafkaSettings } from "./client.js";
 import { refuseDamaged } from "./damaged-batch.js";
 import { asKindredError } from "./kafka-errors.js";
-import { withAdmin } from "./topics.js";
+import { keepRunning } from "./keep-running.js";
+import { endsOf, withAdmin } from "./topics.js";
 
 /** Longer waits of the broker for something to tell would only make ending slow. */
 export const MAX_WAIT_MS = 100;
@@ -48,6 +51,8 @@ export class TopicFollower {
     settings: KafkaSettings,
     private readonly log: Log,
   ) {
+    // Each who waits for a place listens to it.
+    setMaxListeners(0, this.failing.signal);
     this.groupId = `${settings.groupId}-reader-${randomUUID()}`;
     this.consumer = kafka.consumer({
       groupId: this.groupId,
@@ -55,6 +60,7 @@ export class TopicFollower {
       heartbeatInterval: Math.min(3_000, settings.sessionTimeoutMs / 3),
       maxBytesPerPartition: settings.maxBytesPerPartition,
       maxWaitTimeInMs: MAX_WAIT_MS,
+      allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 20, restartOnFailure: async () => true },
     });
   }
@@ -71,8 +77,17 @@ export class TopicFollower {
     });
     this.joined = joined;
     joined.catch(() => undefined);
-    this.consumer.on(events.CRASH, ({ payload }) => {
-      if (!payload.restart) this.failing.abort(asKindredError(payload.error, "reading topics has ended"));
+    const run = (): Promise<void> =>
+      this.consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: 64,
+        eachBatch: (payload) => this.onBatch(payload),
+      });
+    keepRunning(this.consumer, run, {
+      closed: () => this.failed.aborted,
+      onEnded: (error) => this.failing.abort(asKindredError(error, "reading topics has ended")),
+      log: this.log,
     });
     // Where all of a fetch is transaction markers or was aborted, kafkajs shows nothing but this.
     this.consumer.on(events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset, batchSize } }) => {
@@ -81,12 +96,7 @@ export class TopicFollower {
     try {
       await this.consumer.connect();
       await this.consumer.subscribe({ topics: [...this.topics], fromBeginning: true });
-      await this.consumer.run({
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        partitionsConsumedConcurrently: 64,
-        eachBatch: (payload) => this.onBatch(payload),
-      });
+      await run();
       await joined;
     } catch (error) {
       throw asKindredError(error, "topics could not be read");
@@ -141,10 +151,9 @@ export class TopicFollower {
 
   /** Resolves when everything that is in the partition by now was taken. */
   async caughtUp(topic: string, partition: number, signal?: AbortSignal): Promise<void> {
-    const offsets = await withAdmin(this.kafka, (admin) => admin.fetchTopicOffsets(topic));
-    const end = offsets.find((one) => one.partition === partition);
+    const end = (await endsOf(this.kafka, topic)).get(partition as Partition);
     if (!end) throw new KindredError("TOPIC_MISMATCH", `${topic} has no partition ${partition}`);
-    if (end.low !== end.high) await this.reached(topic, partition, Number(end.high), signal);
+    if (end.low !== end.high) await this.reached(topic, partition, end.high, signal);
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Kafka, KafkaMessage } from "kafkajs";
 import type { Partition } from "../../schemas/ids.js";
 import type { KeyRange, KeyValueStore, StoreWrite } from "../../schemas/ports/key-value-store.js";
 import type { TopicFollower } from "./topic-follower.js";
-import { watermarksOf, withAdmin } from "./topics.js";
+import { endsOf } from "./topics.js";
 
 export interface TopicTableOptions {
   readonly kafka: Kafka;
@@ -43,7 +43,7 @@ export class TopicTable {
    */
   async open(): Promise<void> {
     const { kafka, follower, topic, store, takesDamaged = false } = this.options;
-    const watermarks = await withAdmin(kafka, (admin) => watermarksOf(admin, topic));
+    const watermarks = await endsOf(kafka, topic);
     this.partitions = [...watermarks.keys()];
     const stored = await store.getMany(this.partitions.map((partition) => this.placeKey(partition)));
     const places = stored.map((value) => (value === undefined ? 0 : Number(Buffer.from(value).toString())));
@@ -61,7 +61,7 @@ export class TopicTable {
   /** Resolves when everything that is on the topic by now is kept. @throws KindredError NOT_READY (aborted, closed), BROKER_FAILED */
   async caughtUp(signal?: AbortSignal): Promise<void> {
     const { follower, topic } = this.options;
-    const watermarks = await withAdmin(this.options.kafka, (admin) => watermarksOf(admin, topic));
+    const watermarks = await endsOf(this.options.kafka, topic);
     const behind = [...watermarks].filter(([partition, { low, high }]) => low < high && this.partitions.includes(partition));
     await Promise.all(behind.map(([partition, { high }]) => follower.reached(topic, partition, high, signal)));
   }

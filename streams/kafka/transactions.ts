@@ -39,6 +39,7 @@ export class Transactions {
       transactionalId: this.id,
       idempotent: true,
       maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
       transactionTimeout: TIMEOUT_MS,
       createPartitioner: Partitioners.DefaultPartitioner,
       // The broker is still busy with the last transaction when the next begins: a matter of milliseconds.

@@ -1,11 +1,13 @@
-import { spawnSync } from "node:child_process";
 import { connect } from "node:net";
 import { CompressionTypes, Kafka, type KafkaMessage, Partitioners } from "kafkajs";
 import { compressSync } from "snappy";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Offset, Partition } from "../../schemas/ids.js";
 import { unsnappy } from "../../streams/kafka/codecs.js";
 import { crc32c, damageOf } from "../../streams/kafka/damaged-batch.js";
+import { PartitionLog } from "../../streams/kafka/partition-log.js";
 import { TopicFollower } from "../../streams/kafka/topic-follower.js";
+import { kcat } from "../harness/kcat.js";
 import { KafkaFixture, silent } from "./kafka-fixture.js";
 
 const CODECS = { gzip: CompressionTypes.GZIP, snappy: CompressionTypes.Snappy, lz4: CompressionTypes.LZ4, zstd: CompressionTypes.ZSTD };
@@ -20,25 +22,12 @@ describe("compressed topics", () => {
   afterAll(() => fixture.close());
 
   /** As kcat sends it, one partition. */
-  function kcat(topic: string, codec: string): void {
-    const args = [
-      "-b",
+  const produce = (topic: string, codec: string): Promise<string> =>
+    kcat(
       fixture.settings.brokers,
-      "-P",
-      "-t",
-      topic,
-      "-p",
-      "0",
-      "-z",
-      codec,
-      "-X",
-      "linger.ms=50",
-      "-X",
-      "batch.num.messages=10000",
-    ];
-    const run = spawnSync("kcat", args, { input: LINES.join("\n") });
-    if (run.status !== 0) throw new Error(`kcat: ${run.error?.message ?? run.stderr.toString()}`);
-  }
+      ["-P", "-t", topic, "-p", "0", "-z", codec, "-X", "linger.ms=50", "-X", "batch.num.messages=10000"],
+      LINES.join("\n"),
+    );
 
   const topicFor = async (codec: string): Promise<string> => {
     const topic = `${fixture.settings.groupId}.${codec}`;
@@ -51,7 +40,7 @@ describe("compressed topics", () => {
 
   it.each(Object.keys(CODECS))("of %s, as librdkafka writes it, are read whole and in order", async (codec) => {
     const topic = await topicFor(`rd-${codec}`);
-    kcat(topic, codec);
+    await produce(topic, codec);
     expect(textOf(await fixture.all(topic))).toEqual(LINES);
   });
 
@@ -62,8 +51,8 @@ describe("compressed topics", () => {
     await producer.send({ topic, compression: CODECS[codec], messages: LINES.map((value) => ({ value })) });
     await producer.disconnect();
     expect(textOf(await fixture.all(topic))).toEqual(LINES);
-    const read = spawnSync("kcat", ["-b", fixture.settings.brokers, "-C", "-t", topic, "-e", "-q"], { maxBuffer: 1 << 26 });
-    expect(read.stdout.toString().trimEnd().split("\n")).toEqual(LINES);
+    const read = await kcat(fixture.settings.brokers, ["-C", "-t", topic, "-e", "-q"]);
+    expect(read.trimEnd().split("\n")).toEqual(LINES);
   });
 
   describe.each(["gzip", "snappy", "lz4", "zstd"] as const)("damaged on the way or on the broker's disk (%s)", (codec) => {
@@ -86,7 +75,7 @@ describe("compressed topics", () => {
 
     it("ends the reading of a topic of ours, and names topic, partition and offset", async () => {
       const topic = await topicFor(`bad-${codec}`);
-      kcat(topic, codec);
+      await produce(topic, codec);
       const follower = new TopicFollower(damaging(), [topic], fixture.settings, silent);
       await follower.start();
       follower.follow(topic, 0, 0, { take: () => undefined });
@@ -111,6 +100,14 @@ describe("compressed topics", () => {
     ]);
     expect((await unsnappy(framed)).toString()).toBe(blocks.join(""));
     await expect(unsnappy(framed.subarray(0, framed.length - 3))).rejects.toThrow("cut short");
+  });
+
+  it("damaged, are dead letters of the events topic and no tombstones: nothing of them goes without a word", async () => {
+    const log = new PartitionLog({ partition: 0 as Partition, from: 0 as Offset, capacity: 10, lingerMs: 0, onRoom: () => undefined });
+    const damaged = { offset: "4", key: null, value: null, timestamp: "1", headers: { "kindred-damage": Buffer.from("why") } };
+    log.push([damaged as unknown as KafkaMessage], 5);
+    const batch = await log.read(0 as Offset, { maxRecords: 10, signal: new AbortController().signal });
+    expect(batch?.records).toMatchObject([{ offset: 5, bytes: null, damage: { message: expect.stringContaining("why"), through: 5 } }]);
   });
 
   it("know a damaged batch's records by their place, and no others", () => {

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import type { Kafka, KafkaMessage } from "kafkajs";
-import { inject } from "vitest";
 import { buildConfig } from "../../schemas/config-validation.js";
 import { KindredError } from "../../schemas/errors.js";
 import { type BehaviourEvent, parseEvent } from "../../schemas/event.js";
@@ -10,9 +9,7 @@ import { type KafkaSettings, kafkaClient } from "../../streams/kafka/client.js";
 import { TopicFollower } from "../../streams/kafka/topic-follower.js";
 import { ensureTopics, withAdmin } from "../../streams/kafka/topics.js";
 import type { EventCodec } from "../../streams/registry/event-codec.js";
-
-/** Brokers of the test run: those that it started, or those of KAFKA_BROKERS. */
-export const brokers = (): string => process.env.KAFKA_BROKERS ?? inject("kafkaBrokers" as never);
+import { kafkaBrokers } from "../harness/given-servers.js";
 
 export const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -22,7 +19,7 @@ export class KafkaFixture {
   readonly kafka: Kafka;
   private readonly followers: TopicFollower[] = [];
 
-  constructor(partitions = 3, address = brokers()) {
+  constructor(partitions = 3, address = kafkaBrokers()) {
     const name = `t${randomUUID().slice(0, 8)}`;
     const topics = ["events", "items", "changelog", "deadLetters", "catalogues", "generations", "files"];
     const kafka = {

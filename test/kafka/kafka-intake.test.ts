@@ -1,9 +1,9 @@
-import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { UserId } from "../../schemas/ids.js";
 import { KafkaIntake } from "../../streams/kafka/kafka-intake.js";
 import { KafkaProducer } from "../../streams/kafka/kafka-producer.js";
 import { TopicLimits } from "../../streams/kafka/out-records.js";
+import { kcat } from "../harness/kcat.js";
 import { event, JsonCodec, KafkaFixture, silent } from "./kafka-fixture.js";
 
 describe("events of HTTP and commands on their way to the topic", () => {
@@ -42,8 +42,7 @@ describe("events of HTTP and commands on their way to the topic", () => {
     await admin.connect();
     await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
     await admin.disconnect();
-    const args = ["-b", fixture.settings.brokers, "-P", "-t", topic, "-K:", "-X", "topic.partitioner=murmur2_random"];
-    expect(spawnSync("kcat", args, { input: lines.join("\n") }).status).toBe(0);
+    await kcat(fixture.settings.brokers, ["-P", "-t", topic, "-K:", "-X", "topic.partitioner=murmur2_random"], lines.join("\n"));
     const theirs = await fixture.read(topic);
     for (const [partition, records] of theirs) {
       const usersOf = (list: typeof records | undefined) => list?.map(({ key }) => String(key)).sort();

@@ -5,10 +5,11 @@ import { KafkaIntake } from "../../streams/kafka/kafka-intake.js";
 import { KafkaItems } from "../../streams/kafka/kafka-items.js";
 import { KafkaProducer } from "../../streams/kafka/kafka-producer.js";
 import { partitionOf, TopicLimits } from "../../streams/kafka/out-records.js";
+import type { TopicFollower } from "../../streams/kafka/topic-follower.js";
 import { withAdmin } from "../../streams/kafka/topics.js";
 import type { NewDeadLetter } from "../../streams/new-dead-letter.js";
 import { MemoryStore } from "../harness/memory-store.js";
-import { JsonCodec, KafkaFixture, silent } from "./kafka-fixture.js";
+import { eventually, JsonCodec, KafkaFixture, silent } from "./kafka-fixture.js";
 
 const info = (item: string, title: string): ItemInfo => ({ item: item as ItemId, type: "song", title });
 
@@ -32,6 +33,7 @@ describe("the items topic", () => {
     readonly told: string[] = [];
     readonly letters: NewDeadLetter[] = [];
     items!: KafkaItems;
+    private follower!: TopicFollower;
 
     constructor(
       readonly store: MemoryStore,
@@ -39,9 +41,10 @@ describe("the items topic", () => {
     ) {}
 
     async open(): Promise<this> {
+      this.follower = await fixture.follower(this.topic);
       this.items = new KafkaItems({
         kafka: fixture.kafka,
-        follower: await fixture.follower(this.topic),
+        follower: this.follower,
         topic: this.topic,
         store: this.store,
         codec,
@@ -53,6 +56,11 @@ describe("the items topic", () => {
       await this.items.open();
       await this.items.caughtUp();
       return this;
+    }
+
+    async close(): Promise<void> {
+      this.items.close();
+      await this.follower.close();
     }
 
     async all(): Promise<string[]> {
@@ -119,9 +127,14 @@ describe("the items topic", () => {
     const store = new MemoryStore();
     const before = await new Followed(store, topic).open();
     expect(await before.all()).toHaveLength(6);
-    before.items.close();
+    await before.close();
     await withAdmin(fixture.kafka, (admin) => admin.deleteTopics({ topics: [topic] }));
-    await expect.poll(() => make(), { timeout: 10_000 }).toBe(true);
+    // The brokers delete a topic some time after they said that they would.
+    await eventually(async () => {
+      await make().catch(() => undefined);
+      const offsets = await withAdmin(fixture.kafka, (admin) => admin.fetchTopicOffsets(topic)).catch(() => []);
+      return offsets.length === 3 && offsets.every(({ high }) => high === "0");
+    });
     await send(["song:8"]);
     const after = await new Followed(store, topic).open();
     expect(await after.all()).toEqual(["song:8=t"]);
