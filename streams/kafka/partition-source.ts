@@ -5,6 +5,7 @@ import type { Log } from "../../schemas/ports/log.js";
 import { AppendSignal } from "../append-signal.js";
 import type { KafkaSettings } from "./client.js";
 import { asKindredError } from "./kafka-errors.js";
+import { keepRunning } from "./keep-running.js";
 import { PartitionLog } from "./partition-log.js";
 import { MAX_WAIT_MS } from "./topic-follower.js";
 import { partitionsDiffer, type Watermarks, watermarksOf, withAdmin } from "./topics.js";
@@ -75,21 +76,25 @@ export class PartitionSource {
     const { topics, watchdogMs } = this.options.settings;
     consumer.on(events.GROUP_JOIN, ({ payload }) => this.onJoin(payload.memberAssignment[topics.events] ?? []));
     consumer.on(events.HEARTBEAT, () => this.onBeat());
-    consumer.on(events.CRASH, ({ payload }) => {
-      if (!payload.restart) this.fail(asKindredError(payload.error, "fetching has ended"));
-    });
     consumer.on(events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset, batchSize } }) => {
       if (batchSize === 0) this.opened.get(partition as Partition)?.log.push([], Number(lastOffset) + 1);
     });
-    try {
-      await consumer.connect();
-      await consumer.subscribe({ topic: topics.events, fromBeginning: true });
-      await consumer.run({
+    const run = (): Promise<void> =>
+      consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: 64,
         eachBatch: (payload) => this.onBatch(payload),
       });
+    keepRunning(consumer, run, {
+      closed: () => this.closed,
+      onEnded: (error) => this.fail(asKindredError(error, "fetching has ended")),
+      log: this.options.log,
+    });
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topic: topics.events, fromBeginning: true });
+      await run();
     } catch (error) {
       throw asKindredError(error, "the group could not be joined");
     }

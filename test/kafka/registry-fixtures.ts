@@ -1,13 +1,8 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { inject } from "vitest";
+import { registryUrl } from "../harness/given-servers.js";
 
-/** The registry that all tests share: the one that SCHEMA_REGISTRY_URL names, or that of the test set-up. */
-export function registryUrl(): string {
-  const url = process.env.SCHEMA_REGISTRY_URL ?? (inject("registryUrl" as never) as string | undefined);
-  if (url === undefined) throw new Error("no schema registry: set SCHEMA_REGISTRY_URL, or run this by the test command");
-  return url;
-}
+export { registryUrl };
 
 let topics = 0;
 /** A name that no other test, and no earlier run, has used. */

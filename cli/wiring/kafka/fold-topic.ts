@@ -7,7 +7,7 @@ import { openRocksStore } from "../../../state/rocks-store.js";
 import { HashSum } from "../../../state/state-hash.js";
 import { DecodableReader, decodeKafka } from "../../../streams/kafka/decode-kafka.js";
 import { PartitionLog } from "../../../streams/kafka/partition-log.js";
-import { type Watermarks, watermarksOf, withAdmin } from "../../../streams/kafka/topics.js";
+import { endsOf, type Watermarks } from "../../../streams/kafka/topics.js";
 import { runPipeline } from "../../../streams/pipeline.js";
 import type { BackfillReport, OnProgress } from "../backfill.js";
 import { itemVectorsOf } from "../fold-configuration.js";
@@ -38,7 +38,7 @@ export async function foldTopic(config: Config, signal: AbortSignal, onProgress:
   const topics = await KafkaTopics.open({ config, log, directory: directory, follows: "events" });
   try {
     await topics.start(signal);
-    const marks = await withAdmin(topics.kafka, (admin) => watermarksOf(admin, config.kafka.topics.events));
+    const marks = await endsOf(topics.kafka, config.kafka.topics.events);
     const total = [...marks.values()].reduce((sum, { low, high }) => sum + high - low, 0);
     const tally: Tally = { events: 0, rejected: 0, done: 0 };
     const tell = (): void => onProgress(tally.events, total === 0 ? 1 : Math.min(1, tally.done / total));
