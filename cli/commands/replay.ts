@@ -163,7 +163,8 @@ async function replay(options: ReplayOptions, terminal: Terminal): Promise<void>
   };
   const known = report.known ? "; the file was read before, and nothing was done (--again counts it once more)" : "";
   const rate = `${report.events} events, ${report.rejected} rejected, in ${seconds.toFixed(1)} s (${eventsPerSecond}/s), at ${report.position}`;
-  printResult(terminal, options, result, `${rate}${known}`);
+  const hash = report.hash === undefined ? "" : `; ${report.rows} rows with the hash ${report.hash}`;
+  printResult(terminal, options, result, `${rate}${known}${hash}`);
   if (report.rejected > 0 && !report.known)
     terminal.stderr.write(`replay: ${report.rejected} lines were not taken; why: kindred dead-letters list --data-dir ${config.dataDir}\n`);
   if (!report.done) throw new KindredError("NOT_READY", "stopped before the end; the same command goes on from here");

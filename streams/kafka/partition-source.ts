@@ -53,7 +53,7 @@ export class PartitionSource {
   private joined = false;
   private failure: KindredError | undefined;
   private closed = false;
-  /** Of the last look; what the lag is told from. */
+  /** Where partitions ended when they were last looked at or fetched; what the lag is told from. */
   private highs = new Map<Partition, number>();
 
   constructor(private readonly options: PartitionSourceOptions) {
@@ -204,6 +204,7 @@ export class PartitionSource {
       this.fail(new KindredError("TOPIC_MISMATCH", `${batch.topic} ${text}`, `partition ${partition}`));
       return;
     }
+    this.highs.set(partition, Number(batch.highWatermark));
     open.log.push(batch.messages, Number(batch.lastOffset()) + 1);
     resolveOffset(batch.lastOffset());
     if (open.log.full) this.pause(partition);

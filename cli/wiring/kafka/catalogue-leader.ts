@@ -13,6 +13,8 @@ export interface CatalogueLeaderParts {
   readonly itemsCaughtUp: () => Promise<void>;
   /** Tells recall nodes which generations the catalogues have. */
   readonly announce: () => Promise<void>;
+  /** Resolves when the group has said, from now on, that this process is still a member with its partitions. */
+  readonly confirmed: (signal: AbortSignal) => Promise<void>;
   readonly onFailed: (error: unknown) => void;
 }
 
@@ -48,25 +50,40 @@ export class CatalogueLeader {
   private async begin(ends: AbortSignal): Promise<void> {
     while (!ends.aborted) {
       try {
-        await this.lead();
+        await this.lead(ends);
         return;
       } catch (error) {
         if (ends.aborted) return;
         if (!(error instanceof KindredError && error.canRetry)) throw error;
         this.parts.log.warn({ err: error }, "catalogues cannot be made yet");
         await sleep(AGAIN_MS, undefined, { signal: ends }).catch(() => undefined);
+        // Who was fenced may have lost the partition without knowing: leading again would take it from who has it.
+        await this.parts.confirmed(ends).catch(() => undefined);
       }
     }
   }
 
-  private async lead(): Promise<void> {
-    const { lead, itemsCaughtUp, announce, keeper, log } = this.parts;
+  private async lead(ends: AbortSignal): Promise<void> {
+    const { lead, itemsCaughtUp, announce, keeper } = this.parts;
     await itemsCaughtUp();
     await lead();
-    const own = new CatalogueKeeper({ ...keeper, onError: (err) => log.error({ err }, "the next catalogue could not be made") });
+    const own = new CatalogueKeeper({ ...keeper, onError: (error) => this.lost(error, ends) });
     await own.update();
     await announce();
     this.keeper = own;
+  }
+
+  /** The next catalogue could not be made: from the begin, where that may help. */
+  private lost(error: unknown, ends: AbortSignal): void {
+    if (ends.aborted) return;
+    this.parts.log.warn({ err: error }, "the next catalogue could not be made");
+    const turn = this.turns.then(async () => {
+      await this.keeper?.close();
+      this.keeper = undefined;
+      await this.parts.confirmed(ends).catch(() => undefined);
+      await this.begin(ends);
+    });
+    this.turns = turn.catch((failure: unknown) => this.parts.onFailed(failure));
   }
 
   private async end(): Promise<void> {

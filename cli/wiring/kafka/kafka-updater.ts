@@ -82,6 +82,7 @@ export class KafkaUpdater implements ServingNode {
       resign: () => catalogues.resign(),
       itemsCaughtUp: () => items.caughtUp(this.stopping.signal),
       announce: () => topics.announce(generationsOf(config)),
+      confirmed: (signal) => this.source.confirmed(signal),
       onFailed,
     });
     topics.onItems(() => this.leader.itemsChanged());

@@ -30,6 +30,7 @@ export class RecallNode implements ServingNode {
   private readonly stopping = new AbortController();
   private readonly followed = new Map<Partition, Followed>();
   private searchIndex: SearchIndex | undefined;
+  private opening: Promise<SearchIndex> | undefined;
   private saving: NodeJS.Timeout | undefined;
   private saved: Promise<void> = Promise.resolve();
   private failure: unknown;
@@ -59,8 +60,10 @@ export class RecallNode implements ServingNode {
     signal.throwIfAborted();
     const seconds = (performance.now() - startedAt) / 1000;
     this.options.log.info({ seconds, rows: this.rows() }, "the changelogs were read");
-    this.searchIndex = await this.openIndex();
-    for (const [partition, { replica }] of this.followed) this.follow(partition, replica, (batch) => this.publish(batch));
+    // What was applied by now is found in the rows; what is applied from here on waits for the index, and is published into it.
+    const opening = this.openIndex();
+    this.opening = opening;
+    this.searchIndex = await opening;
     this.searchIndex.start();
     this.saving = setInterval(() => this.save(), this.options.config.index.saveIntervalMs);
   }
@@ -133,21 +136,28 @@ export class RecallNode implements ServingNode {
     }
   }
 
+  /** Reads a changelog to its end, and goes on reading. A store that does not add up with it is made anew. */
   private async catchUp(partition: Partition, { replica }: Followed): Promise<void> {
     const { follower, changelog } = this.topics;
-    this.follow(partition, replica, () => undefined);
-    try {
-      await follower.caughtUp(changelog, partition, this.stopping.signal);
-    } finally {
-      follower.unfollow(changelog, partition);
-    }
+    const { signal } = this.stopping;
+    this.follow(partition, replica);
+    await follower.caughtUp(changelog, partition, signal);
+    if (replica.complete) return;
+    this.options.log.warn({ partition }, "the store does not add up with its changelog and is made anew of it");
+    follower.unfollow(changelog, partition);
+    await replica.reset();
+    this.follow(partition, replica);
+    await follower.caughtUp(changelog, partition, signal);
   }
 
-  private follow(partition: Partition, replica: PartitionReplica, publish: (batch: FoldedBatch) => void): void {
+  private follow(partition: Partition, replica: PartitionReplica): void {
     const { follower, changelog } = this.topics;
     follower.follow(changelog, partition, replica.changelogNext, {
       take: async (messages, next) => {
-        for (const batch of await replica.apply(changelogRecords(messages), next)) publish(batch);
+        const batches = await replica.apply(changelogRecords(messages), next);
+        if (!this.opening) return;
+        await this.opening;
+        for (const batch of batches) this.publish(batch);
       },
     });
   }
@@ -171,8 +181,13 @@ export class RecallNode implements ServingNode {
       onSwap: ({ seconds }) => this.counters.swapped(seconds),
       ...(onMoved && { onMoved }),
     });
-    await index.putItems(this.topics.items.all());
-    this.topics.onItems((items) => void index.putItems(items).catch((error: unknown) => this.fail(error)));
+    // What is told meanwhile is newer than what is read here.
+    let put = index.putItems(this.topics.items.all());
+    const first = put;
+    this.topics.onItems((items) => {
+      put = put.then(() => index.putItems(items)).catch((error: unknown) => this.fail(error));
+    });
+    await first;
     return index;
   }
 
