@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Admin, ITopicConfig, Kafka } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { Offset, Partition } from "../../schemas/ids.js";
 import type { KafkaSettings } from "./client.js";
-import { asKindredError } from "./kafka-errors.js";
+import { asKindredError, isPassing } from "./kafka-errors.js";
 
 /** Where a partition of a topic begins and ends; an end is the place of the next record. */
 export interface Watermarks {
@@ -58,14 +59,26 @@ export const partitionsDiffer = (topics: KafkaSettings["topics"], events: number
       "the row, so nothing is folded; make a new events topic, replay into it, and name a new changelog and group",
   );
 
-/** Runs `work` with an admin client. @throws KindredError BROKER_FAILED */
+/** How often a question is asked again that a broker cannot answer at the moment, and after how long: right after a topic was made nobody leads its partitions yet. */
+const AGAIN = { times: 10, ms: 200 } as const;
+
+/** Runs `work` with an admin client, again where what fails may pass: it only asks, or may be done twice. @throws KindredError BROKER_FAILED */
 export async function withAdmin<T>(kafka: Kafka, work: (admin: Admin) => Promise<T>): Promise<T> {
+  for (let left: number = AGAIN.times; ; left--) {
+    try {
+      return await once(kafka, work);
+    } catch (error) {
+      if (left === 0 || error instanceof KindredError || !isPassing(error)) throw asKindredError(error, "the brokers could not be asked");
+      await sleep(AGAIN.ms);
+    }
+  }
+}
+
+async function once<T>(kafka: Kafka, work: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = kafka.admin();
   try {
     await admin.connect();
     return await work(admin);
-  } catch (error) {
-    throw asKindredError(error, "the brokers could not be asked");
   } finally {
     await admin.disconnect().catch(() => undefined);
   }
