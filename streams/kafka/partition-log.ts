@@ -14,9 +14,13 @@ export interface PartitionLogOptions {
   readonly capacity: number;
   /** Least time between two batches that are handed out, so that a commit is worth its price. */
   readonly lingerMs: number;
+  /** So long a batch may be kept open for those behind it, when they do not come. */
+  readonly owedMs?: number;
   /** Told when there is room again, after `full`. */
   readonly onRoom: () => void;
 }
+
+const OWED_MS = 500;
 
 interface Chunk {
   readonly messages: readonly KafkaMessage[];
@@ -36,6 +40,10 @@ export class PartitionLog implements LogReader {
   private wasFull = false;
   private handedOutAt = Number.NEGATIVE_INFINITY;
   private fetchedTo: number;
+  /** End of the topic as the last fetch saw it. */
+  private high = 0;
+  /** The last batch said that more follow. */
+  private owed = false;
   private closed = false;
   private finished = false;
 
@@ -52,8 +60,9 @@ export class PartitionLog implements LogReader {
     return this.held >= this.options.capacity;
   }
 
-  /** Records that were fetched from `next` on; those before it are left out. `next` = the place behind them. */
-  push(messages: readonly KafkaMessage[], next: number): void {
+  /** Records that were fetched from `next` on; those before it are left out. `next` = the place behind them, `high` = the topic's end. */
+  push(messages: readonly KafkaMessage[], next: number, high = next): void {
+    this.high = high;
     if (this.closed || next <= this.fetchedTo) return;
     const first = messages[0];
     const fresh =
@@ -82,11 +91,12 @@ export class PartitionLog implements LogReader {
   /** `after` is where the last batch ended: what was handed out is not kept. */
   async read(after: Offset, { maxRecords, signal, waitMs }: ReadOptions): Promise<SourceBatch | null> {
     const deadline = waitMs === undefined ? undefined : performance.now() + waitMs;
+    const kept = performance.now() + (this.options.owedMs ?? OWED_MS);
     const left = (): number | undefined => (deadline === undefined ? undefined : deadline - performance.now());
     while (this.chunks.length === 0 && !this.closed && !signal.aborted) {
-      if (this.finished) return null;
-      const patience = left();
-      if (patience !== undefined && patience <= 0) return { partition: this.options.partition, records: [], endOffset: after };
+      if (this.finished) return this.owed ? this.nothing(after) : null;
+      const patience = left() ?? (this.owed ? kept - performance.now() : undefined);
+      if (patience !== undefined && patience <= 0) return this.nothing(after);
       await this.pushed.wait(patience, signal);
     }
     if (deadline === undefined) await this.linger(maxRecords, signal);
@@ -102,6 +112,11 @@ export class PartitionLog implements LogReader {
       if (left <= 0) return;
       await this.pushed.wait(left, signal);
     }
+  }
+
+  private nothing(after: Offset): SourceBatch {
+    this.owed = false;
+    return { partition: this.options.partition, records: [], endOffset: after };
   }
 
   private take(maxRecords: number): SourceBatch {
@@ -122,7 +137,9 @@ export class PartitionLog implements LogReader {
       this.wasFull = false;
       onRoom();
     }
-    return { partition, records, endOffset: end as Offset };
+    const behind = this.held + Math.max(0, this.high - this.fetchedTo);
+    this.owed = behind >= Math.min(maxRecords, capacity);
+    return { partition, records, endOffset: end as Offset, more: this.owed };
   }
 }
 

@@ -204,7 +204,7 @@ export class PartitionSource {
       this.fail(new KindredError("TOPIC_MISMATCH", `${batch.topic} ${text}`, `partition ${partition}`));
       return;
     }
-    open.log.push(batch.messages, Number(batch.lastOffset()) + 1);
+    open.log.push(batch.messages, Number(batch.lastOffset()) + 1, Number(batch.highWatermark));
     resolveOffset(batch.lastOffset());
     if (open.log.full) this.pause(partition);
     await heartbeat();
