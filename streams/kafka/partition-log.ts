@@ -23,7 +23,7 @@ export interface PartitionLogOptions {
 const OWED_MS = 500;
 
 interface Chunk {
-  readonly messages: readonly KafkaMessage[];
+  readonly records: readonly SourceRecord[];
   /** Place of the next record of the topic behind the chunk. */
   readonly next: number;
   taken: number;
@@ -67,7 +67,8 @@ export class PartitionLog implements LogReader {
     const first = messages[0];
     const fresh =
       first && Number(first.offset) < this.fetchedTo ? messages.filter(({ offset }) => Number(offset) >= this.fetchedTo) : messages;
-    this.chunks.push({ messages: fresh, next, taken: 0 });
+    // What kafkajs made of a record besides would be copied by the garbage collector while it waits.
+    this.chunks.push({ records: fresh.map(recordOf), next, taken: 0 });
     this.held += fresh.length;
     this.fetchedTo = next;
     this.wasFull ||= this.full;
@@ -121,14 +122,15 @@ export class PartitionLog implements LogReader {
 
   private take(maxRecords: number): SourceBatch {
     const { partition, capacity, onRoom } = this.options;
-    const records: SourceRecord[] = [];
+    let records: readonly SourceRecord[] = [];
     let end = 0;
     for (let chunk = this.chunks[0]; chunk && records.length < maxRecords; chunk = this.chunks[0]) {
-      const until = Math.min(chunk.messages.length, chunk.taken + maxRecords - records.length);
-      for (let i = chunk.taken; i < until; i++) records.push(recordOf(chunk.messages[i] as KafkaMessage));
+      const until = Math.min(chunk.records.length, chunk.taken + maxRecords - records.length);
+      const part = chunk.taken === 0 && until === chunk.records.length ? chunk.records : chunk.records.slice(chunk.taken, until);
+      records = records.length === 0 ? part : records.concat(part);
       chunk.taken = until;
-      end = until === chunk.messages.length ? chunk.next : (records[records.length - 1]?.offset ?? end);
-      if (until < chunk.messages.length) break;
+      end = until === chunk.records.length ? chunk.next : (records[records.length - 1]?.offset ?? end);
+      if (until < chunk.records.length) break;
       this.chunks.shift();
     }
     this.held -= records.length;
@@ -147,14 +149,11 @@ export class PartitionLog implements LogReader {
 function recordOf(message: KafkaMessage): SourceRecord {
   const { key, value, timestamp, headers } = message;
   const offset = offsetOf(message.offset);
+  // Every event of a topic comes through here: with spreads its object would cost more than all else.
+  const record: { -readonly [Key in keyof SourceRecord]: SourceRecord[Key] } = { offset, bytes: value, acceptedAt: Number(timestamp), key };
   const kind = headers?.[KIND_HEADER];
+  if (kind !== undefined) record.kind = String(kind);
   const damage = damageOf(message);
-  return {
-    offset,
-    bytes: value,
-    acceptedAt: Number(timestamp),
-    key,
-    ...(kind !== undefined && { kind: String(kind) }),
-    ...(damage !== undefined && { damage: { message: damage, through: offset } }),
-  };
+  if (damage !== undefined) record.damage = { message: damage, through: offset };
+  return record;
 }
