@@ -1,3 +1,4 @@
+import { KindredError } from "../schemas/errors.js";
 import type { EpochMs, UserId } from "../schemas/ids.js";
 import type { PositionedRecord } from "../schemas/log-record.js";
 import type { StoreWrite } from "../schemas/ports/key-value-store.js";
@@ -43,6 +44,14 @@ export interface PreparedBatch {
   readonly pinned: readonly UserRow[];
 }
 
+/** What is folded and not sealed yet. */
+interface OpenFold {
+  readonly touched: UserRow[];
+  readonly erasedUsers: Set<UserId>;
+  readonly counts: { folded: number; duplicate: number; erased: number; skipped: number };
+  records: number;
+}
+
 export interface FoldResult {
   readonly touched: readonly UserRow[];
   /** Users erased by this batch, also those who acted again after it. */
@@ -51,21 +60,40 @@ export interface FoldResult {
   readonly folded: number;
   readonly duplicates: number;
   readonly erased: number;
+  readonly skipped: number;
+}
+
+export interface RecordFolderOptions {
+  /** Whether the store has the bands of fingerprints. */
+  readonly bands: boolean;
+  /** Whether the store has who changed with each commit. */
+  readonly changes: boolean;
 }
 
 /** Folds prepared micro-batches into rows and writes. Synchronous: between two calls every row is whole. */
 export class RecordFolder {
   readonly #hasher = new RowHasher();
+  #open: OpenFold | undefined;
 
-  constructor(readonly tip: FoldTip) {}
+  constructor(
+    readonly tip: FoldTip,
+    private readonly options: RecordFolderOptions,
+  ) {}
 
-  /** The writes lie in `arena`. */
-  fold(batch: PreparedBatch, arena: WriteArena): FoldResult {
-    const touched: UserRow[] = [];
-    const erasedUsers = new Set<UserId>();
-    const counts = { folded: 0, duplicate: 0, erased: 0 };
+  /** Rows that changed and records that were folded since the last seal. */
+  get open(): { readonly rows: number; readonly records: number } {
+    return { rows: this.#open?.touched.length ?? 0, records: this.#open?.records ?? 0 };
+  }
+
+  /** Folds into what is open. @returns the rows that this changed first since the last seal */
+  add(batch: PreparedBatch): readonly UserRow[] {
     const tip = this.tip;
-    tip.commit += 1;
+    if (this.#open === undefined) tip.commit += 1;
+    this.#open ??= { touched: [], erasedUsers: new Set(), counts: { folded: 0, duplicate: 0, erased: 0, skipped: 0 }, records: 0 };
+    const { touched, erasedUsers, counts } = this.#open;
+    const before = touched.length;
+    counts.skipped += batch.skipped;
+    this.#open.records += batch.records.length;
     const touch = (user: UserRow): void => {
       if (user.touchedBy === tip.commit) return;
       user.touchedBy = tip.commit;
@@ -92,6 +120,14 @@ export class RecordFolder {
       }
     }
     tip.offset = Math.max(tip.offset, batch.endOffset);
+    return touched.slice(before);
+  }
+
+  /** Brings everything that changed since the last seal up to date, once a row; what is to be written of it lies in `arena`. */
+  seal(arena: WriteArena): FoldResult {
+    if (this.#open === undefined) throw new KindredError("INTERNAL", "nothing is open to be sealed");
+    const { touched, erasedUsers, counts } = this.#open;
+    this.#open = undefined;
     for (const user of touched) if (user.exists) this.#finish(user);
     return {
       touched,
@@ -100,6 +136,7 @@ export class RecordFolder {
       folded: counts.folded,
       duplicates: counts.duplicate,
       erased: counts.erased,
+      skipped: counts.skipped,
     };
   }
 
@@ -176,7 +213,7 @@ export class RecordFolder {
   #writes(rows: readonly UserRow[], arena: WriteArena): StoreWrite[] {
     const writes: StoreWrite[] = [];
     for (const user of rows) {
-      writeRow(user, writes, arena);
+      writeRow(user, writes, arena, this.options.bands);
       if (!user.tombstone) continue;
       const { erasureEpoch: epoch, erasedAt } = user.row;
       writes.push({ type: "put", key: tombstoneKey(user.user), value: encodeTombstone({ epoch, erasedAt }) });
@@ -187,7 +224,7 @@ export class RecordFolder {
       writeItems(items, tip.items, writes);
       tip.items = items.size;
     }
-    if (rows.length > 0)
+    if (rows.length > 0 && this.options.changes)
       writes.push({
         type: "put",
         key: changeKey(tip.offset, tip.commit),

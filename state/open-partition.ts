@@ -7,7 +7,7 @@ import type { KeyValueStore } from "../schemas/ports/key-value-store.js";
 import { type ChangelogMark, decodeMark } from "./changelog-mark.js";
 import { FoldContext, type MakeContext } from "./fold-context.js";
 import { ItemTable } from "./item-table.js";
-import { CHANGELOG_KEY, ITEMS, META_KEY, UNSWEPT_KEY } from "./keys.js";
+import { ALL_BANDS, CHANGELOG_KEY, ITEMS, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { decodeMeta, EMPTY_META, type PartitionMeta } from "./partition-meta.js";
 import { readChangesFrom } from "./partition-upkeep.js";
 
@@ -26,6 +26,15 @@ export interface PartitionStateOptions {
   readonly initialCatalogue?: CatalogueNumber;
   /** Where each commit goes before the store has it; absent: nowhere, as where the log is all there on this machine. */
   readonly changelog?: ChangelogWriter;
+  /**
+   * Whether the store has the band keys of fingerprints; default true. False where nobody looks them up in the store, since whoever searches
+   * them makes them of the rows. All who open a store are to say the same; what it has of them otherwise is removed.
+   */
+  readonly bands?: boolean;
+  /** Whether somebody reads rows from here; default true. False: batches have no rows, and the store does not say who changed with which. */
+  readonly publishes?: boolean;
+  /** Where `foldOn` seals by itself; defaults 131,072 records and 16,384 rows that changed. */
+  readonly open?: { readonly records: number; readonly rows: number };
   /** Whether each commit waits for the disk. Default false: the log is the truth, and what a power cut takes is folded again. */
   readonly syncCommits?: boolean;
 }
@@ -44,12 +53,14 @@ export interface OpenedPartition {
 
 /** Reads what a partition keeps in memory: meta, item ids, contexts of the catalogues in use. @throws KindredError STATE_CORRUPT, STATE_INCOMPLETE, DIRECTORY_NEWER, UNKNOWN_CATALOGUE */
 export async function openPartition(
-  options: Pick<PartitionStateOptions, "store" | "partition" | "catalogues" | "itemVectors" | "initialCatalogue">,
+  options: Pick<PartitionStateOptions, "store" | "partition" | "catalogues" | "itemVectors" | "initialCatalogue" | "bands">,
 ): Promise<OpenedPartition> {
   const where = `partition ${options.partition}`;
   const mark = decodeMark(await options.store.get(CHANGELOG_KEY), where);
   if (mark.resetting === true)
     throw new KindredError("STATE_INCOMPLETE", "the state is being forgotten, to be made anew from its changelog", where);
+  // Erasures would pass over them.
+  if (options.bands === false) await options.store.clear(ALL_BANDS);
   const stored = await options.store.get(META_KEY);
   const meta = stored === undefined ? EMPTY_META : decodeMeta(stored, where);
   const items = new ItemTable();

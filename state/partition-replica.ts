@@ -24,7 +24,8 @@ import { writeItems } from "./row-writes.js";
 import { WriteArena } from "./write-arena.js";
 import { WriteTurns } from "./write-turns.js";
 
-export interface PartitionReplicaOptions extends Pick<PartitionStateOptions, "store" | "partition" | "catalogues" | "itemVectors"> {
+export interface PartitionReplicaOptions
+  extends Pick<PartitionStateOptions, "store" | "partition" | "catalogues" | "itemVectors" | "bands"> {
   /** Most rows written at once; default 4,096. */
   readonly chunkRows?: number;
 }
@@ -202,7 +203,7 @@ export class PartitionReplica implements RowSource {
     const known = await this.#contextsOf(chunk);
     const before = await readBefore(this.#options.store, chunk);
     this.#arena.reset();
-    const made = new ReplicaRows(this.#meta, this.#items, this.#arena);
+    const made = new ReplicaRows(this.#meta, this.#items, this.#arena, this.#options.bands ?? true);
     made.make(chunk, before, known);
     const { items } = this.#opened;
     const { erased, writes } = made;

@@ -10,11 +10,11 @@ import { encodeMark } from "./changelog-mark.js";
 import { ChangelogEncoder } from "./changelog-records.js";
 import type { FoldContext } from "./fold-context.js";
 import { type FoldTip, RecordFolder } from "./fold-records.js";
-import { CHANGELOG_KEY, META_KEY, UNSWEPT_KEY } from "./keys.js";
+import { CHANGELOG_KEY, CHANGES_FROM_KEY, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { openPartition, type PartitionStateOptions } from "./open-partition.js";
 import { encodeMeta, type PartitionMeta, summaryOf } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
-import { PartitionUpkeep } from "./partition-upkeep.js";
+import { encodeChangesFrom, PartitionUpkeep } from "./partition-upkeep.js";
 import { BatchPreparer } from "./prepare-batch.js";
 import { toPublishedRows } from "./published-rows.js";
 import { RowCache } from "./row-cache.js";
@@ -22,6 +22,8 @@ import { HashSum } from "./state-hash.js";
 import type { UserRow } from "./user-row.js";
 import { ArenaPool, type WriteArena } from "./write-arena.js";
 import { WriteTurns } from "./write-turns.js";
+
+const NO_ROWS = { rows: [], erased: [], vectors: [] } as const;
 
 interface PendingCommit {
   readonly batch: FoldedBatch;
@@ -70,7 +72,7 @@ export class PartitionState implements RowSource {
     this.#upkeep = new PartitionUpkeep(options.store, this.#turns, opened);
     this.#tip = { ...opened.meta, contexts: opened.contexts, hash: HashSum.parse(opened.meta.hash) };
     this.#cache = new RowCache(options.cacheRows ?? 20_000);
-    this.#folder = new RecordFolder(this.#tip);
+    this.#folder = new RecordFolder(this.#tip, { bands: options.bands ?? true, changes: this.#publishes });
     const makeContext = opened.makeContext;
     this.#preparer = new BatchPreparer({
       store: options.store,
@@ -146,6 +148,18 @@ export class PartitionState implements RowSource {
    * STATE_CORRUPT, STORAGE_FAILED: nothing was folded; INVALID_ARGUMENT (called while folding, or too many uncommitted)
    */
   async fold(records: readonly PositionedRecord[], endOffset: Offset): Promise<FoldedBatch> {
+    return this.#foldInTurn(records, endOffset, () => this.#seal());
+  }
+
+  /**
+   * As `fold`, but what it makes of the records is kept for later: undefined, and rows that change again meanwhile are written once. A batch of
+   * everything since the last one where that is much (`open`), or rows of earlier catalogues wait. `fold` ends it.
+   */
+  async foldOn(records: readonly PositionedRecord[], endOffset: Offset): Promise<FoldedBatch | undefined> {
+    return this.#foldInTurn(records, endOffset, () => (this.#isDue() ? this.#seal() : undefined));
+  }
+
+  async #foldInTurn<T>(records: readonly PositionedRecord[], endOffset: Offset, result: () => T): Promise<T> {
     this.#check();
     if (this.#folding || this.#pending.length >= MAX_UNCOMMITTED)
       throw new KindredError("INVALID_ARGUMENT", this.#folding ? "one fold at a time" : "commit what was folded before folding more");
@@ -154,10 +168,8 @@ export class PartitionState implements RowSource {
       const prepared = await this.#preparer.prepare(records, endOffset);
       this.#check();
       try {
-        const arena = this.#arenas.take();
-        const result = this.#folder.fold(prepared, arena);
-        for (const row of result.touched) this.#cache.pin(row, this.#tip.commit);
-        return this.#seal(result, prepared.skipped, arena);
+        for (const row of this.#folder.add(prepared)) this.#cache.pin(row, this.#tip.commit);
+        return result();
       } catch (error) {
         this.#failure = error;
         throw error;
@@ -237,7 +249,20 @@ export class PartitionState implements RowSource {
     return this.#tip.contexts.at(-1);
   }
 
-  #seal(result: ReturnType<RecordFolder["fold"]>, skipped: number, arena: WriteArena): FoldedBatch {
+  get #publishes(): boolean {
+    return this.#options.publishes ?? true;
+  }
+
+  /** Rows of an earlier catalogue are brought up one catalogue after the other: none is left open while they are. */
+  #isDue(): boolean {
+    const { records, rows } = this.#options.open ?? { records: 131_072, rows: 16_384 };
+    const { open } = this.#folder;
+    return this.migrating || open.records >= records || open.rows >= rows;
+  }
+
+  #seal(): FoldedBatch {
+    const arena = this.#arenas.take();
+    const result = this.#folder.seal(arena);
     const tip = this.#tip;
     const meta: PartitionMeta = {
       offset: tip.offset,
@@ -254,16 +279,17 @@ export class PartitionState implements RowSource {
       partition: this.partition,
       endOffset: tip.offset as Offset,
       eventTime: tip.eventTime,
-      ...toPublishedRows(result.touched, this.#active(), [...result.erasedUsers]),
-      counts: { folded: result.folded, duplicates: result.duplicates, erased: result.erased, skipped },
+      ...(this.#publishes ? toPublishedRows(result.touched, this.#active(), [...result.erasedUsers]) : NO_ROWS),
+      counts: { folded: result.folded, duplicates: result.duplicates, erased: result.erased, skipped: result.skipped },
     };
     this.#pending.push({
       batch,
-      writes: [
-        ...result.writes,
+      writes: result.writes.concat(
+        // Whoever reads the store later is to know that it does not say who changed.
+        ...(this.#publishes ? [] : [{ type: "put", key: CHANGES_FROM_KEY, value: encodeChangesFrom(meta.offset + 1) } as const]),
         ...(result.erasedUsers.size > 0 ? [{ type: "put", key: UNSWEPT_KEY, value: new Uint8Array(0) } as const] : []),
         { type: "put", key: META_KEY, value: encodeMeta(meta) },
-      ],
+      ),
       records: this.#encoder?.encode(result.touched, result.erasedUsers, meta, arena),
       meta,
       touched: result.touched,
@@ -295,6 +321,7 @@ export class PartitionState implements RowSource {
     this.#committed = pending.meta;
     this.#changelogNext = next;
     this.#storedContexts = pending.contexts;
+    if (!this.#publishes) this.#upkeep.begunAt(pending.meta.offset + 1);
     this.#cache.unpin(pending.touched, pending.meta.commit);
     this.#upkeep.erased([...pending.erasedUsers], pending.meta.offset);
   }

@@ -37,6 +37,7 @@ export class ReplicaRows {
     counted: { readonly hash: string; readonly rows: number; readonly tombstones: number },
     private readonly items: ItemFinder,
     private readonly arena: WriteArena,
+    private readonly bands: boolean,
   ) {
     this.#hash = HashSum.parse(counted.hash);
     this.rows = counted.rows;
@@ -72,7 +73,7 @@ export class ReplicaRows {
 
   #drop(user: UserId, old: Row | undefined): void {
     this.erased.push(user);
-    if (old !== undefined) writeRow(UserRow.replacing(user, Row.create(old.layout), old), this.writes, this.arena);
+    if (old !== undefined) writeRow(UserRow.replacing(user, Row.create(old.layout), old), this.writes, this.arena, this.bands);
   }
 
   #put(id: UserId, value: Uint8Array, old: Row | undefined, context: FoldContext): void {
@@ -86,6 +87,6 @@ export class ReplicaRows {
     this.rows += 1;
     if (old !== undefined && old.erasureEpoch < row.erasureEpoch) this.erased.push(id);
     this.users.push(user);
-    writeRow(user, this.writes, this.arena);
+    writeRow(user, this.writes, this.arena, this.bands);
   }
 }

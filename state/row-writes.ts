@@ -6,8 +6,8 @@ import type { WriteArena } from "./write-arena.js";
 
 const EMPTY = new Uint8Array(0);
 
-/** Adds what the store is to have of a row: itself, and the band keys of the blocks that changed since it was last written. */
-export function writeRow(user: UserRow, writes: StoreWrite[], arena: WriteArena): void {
+/** Adds what the store is to have of a row: itself, and where it has `bands` the keys of the blocks that changed since it was last written. */
+export function writeRow(user: UserRow, writes: StoreWrite[], arena: WriteArena, bands: boolean): void {
   const { key, row } = user;
   if (user.exists) {
     const value = arena.take(row.encodedLength);
@@ -16,7 +16,7 @@ export function writeRow(user: UserRow, writes: StoreWrite[], arena: WriteArena)
   } else {
     writes.push({ type: "del", key });
   }
-  writeBands(user, writes, arena);
+  if (bands) writeBands(user, writes, arena);
 }
 
 /** Adds the items from ordinal `from` on. */

@@ -10,6 +10,8 @@ export interface FoldingState {
   readonly migrating: boolean;
   /** One at a time; may run while the commits of earlier batches are being written. */
   fold(records: readonly PositionedRecord[], endOffset: Offset): Promise<FoldedBatch>;
+  /** As `fold`, but may keep what it folded for a later batch: undefined then. */
+  foldOn(records: readonly PositionedRecord[], endOffset: Offset): Promise<FoldedBatch | undefined>;
   /** In the order of folding. After it failed the state has to be opened again. */
   commit(folded: FoldedBatch): Promise<void>;
 }

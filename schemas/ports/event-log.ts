@@ -39,6 +39,8 @@ export interface SourceBatch {
   readonly records: readonly SourceRecord[];
   /** The batch covers everything up to here, also offsets that hold no record any more. */
   readonly endOffset: Offset;
+  /** Many more are behind it, and the next read gives a batch soon, be it an empty one: it need not be written by itself. */
+  readonly more?: boolean;
 }
 
 export interface ReadOptions {

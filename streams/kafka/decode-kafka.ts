@@ -22,6 +22,8 @@ export function decodeKafka(codec: EventCodec, maxFutureMs: number): Decode {
 /** Waits, before a batch goes on, until everything that decoding it needs is at hand: a registry that is away holds the stream, and drops nothing. */
 export class DecodableReader implements LogReader {
   private waiting: SourceBatch | undefined;
+  /** The last batch said that more follow. */
+  private owed = false;
 
   constructor(
     private readonly reader: LogReader,
@@ -31,13 +33,34 @@ export class DecodableReader implements LogReader {
   async read(after: Offset, options: ReadOptions): Promise<SourceBatch | null> {
     this.waiting ??= (await this.reader.read(after, options)) ?? undefined;
     if (!this.waiting) return null;
-    const values = this.waiting.records.filter(({ kind }) => kind === undefined).map(({ bytes }) => bytes);
-    await this.codec.ready(values, options.signal);
-    if (options.signal.aborted) return null;
     const batch = this.waiting;
+    const values = batch.records.filter(({ kind }) => kind === undefined).map(({ bytes }) => bytes);
+    const ready = this.codec.ready(values, options.signal);
+    // What the last batch left open does not wait for the registry with this one.
+    if (this.owed && !(await isSettledSoon(ready))) {
+      this.owed = false;
+      return { partition: batch.partition, records: [], endOffset: after };
+    }
+    await ready;
+    if (options.signal.aborted) return null;
     this.waiting = undefined;
+    this.owed = batch.more ?? false;
     return batch;
   }
+}
+
+const SOON_MS = 100;
+
+/** Rejections count: whoever awaits it has them. */
+function isSettledSoon(work: Promise<void>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), SOON_MS);
+    const settled = (): void => {
+      clearTimeout(timer);
+      resolve(true);
+    };
+    work.then(settled, settled);
+  });
 }
 
 function decodeOwn({ kind, bytes, key }: ReadableRecord): LogRecord {

@@ -7,6 +7,8 @@ import { asKindredError, isFenced } from "./kafka-errors.js";
 
 /** Bytes of records in one request: brokers take a megabyte by default, with what is around them. */
 const REQUEST_BYTES = 900_000;
+/** Records in one request: kafkajs copies a partition's list for each that it adds. */
+const REQUEST_RECORDS = 256;
 /** What a record costs beside its key and value, at most. */
 const RECORD_OVERHEAD_BYTES = 64;
 /** An owner that dies in the middle of a transaction keeps readers waiting for so long. */
@@ -93,7 +95,7 @@ export class KafkaChangelog implements ChangelogWriter {
       for (let bytes = 0; from < records.length; from++) {
         const { key, value } = records[from] as ChangelogRecord;
         bytes += key.length + (value?.length ?? 0) + RECORD_OVERHEAD_BYTES;
-        if (bytes > REQUEST_BYTES && messages.length > 0) break;
+        if (messages.length === REQUEST_RECORDS || (bytes > REQUEST_BYTES && messages.length > 0)) break;
         messages.push({ key: asBuffer(key), value: value && asBuffer(value), partition: this.partition });
       }
       const [sent] = await to.send({ topic: this.topic, messages, acks: -1 });

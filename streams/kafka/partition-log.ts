@@ -14,12 +14,16 @@ export interface PartitionLogOptions {
   readonly capacity: number;
   /** Least time between two batches that are handed out, so that a commit is worth its price. */
   readonly lingerMs: number;
+  /** So long a batch may be kept open for those behind it, when they do not come. */
+  readonly owedMs?: number;
   /** Told when there is room again, after `full`. */
   readonly onRoom: () => void;
 }
 
+const OWED_MS = 500;
+
 interface Chunk {
-  readonly messages: readonly KafkaMessage[];
+  readonly records: readonly SourceRecord[];
   /** Place of the next record of the topic behind the chunk. */
   readonly next: number;
   taken: number;
@@ -36,6 +40,10 @@ export class PartitionLog implements LogReader {
   private wasFull = false;
   private handedOutAt = Number.NEGATIVE_INFINITY;
   private fetchedTo: number;
+  /** End of the topic as the last fetch saw it. */
+  private high = 0;
+  /** The last batch said that more follow. */
+  private owed = false;
   private closed = false;
   private finished = false;
 
@@ -52,13 +60,15 @@ export class PartitionLog implements LogReader {
     return this.held >= this.options.capacity;
   }
 
-  /** Records that were fetched from `next` on; those before it are left out. `next` = the place behind them. */
-  push(messages: readonly KafkaMessage[], next: number): void {
+  /** Records that were fetched from `next` on; those before it are left out. `next` = the place behind them, `high` = the topic's end. */
+  push(messages: readonly KafkaMessage[], next: number, high = next): void {
+    this.high = high;
     if (this.closed || next <= this.fetchedTo) return;
     const first = messages[0];
     const fresh =
       first && Number(first.offset) < this.fetchedTo ? messages.filter(({ offset }) => Number(offset) >= this.fetchedTo) : messages;
-    this.chunks.push({ messages: fresh, next, taken: 0 });
+    // What kafkajs made of a record besides would be copied by the garbage collector while it waits.
+    this.chunks.push({ records: fresh.map(recordOf), next, taken: 0 });
     this.held += fresh.length;
     this.fetchedTo = next;
     this.wasFull ||= this.full;
@@ -82,11 +92,12 @@ export class PartitionLog implements LogReader {
   /** `after` is where the last batch ended: what was handed out is not kept. */
   async read(after: Offset, { maxRecords, signal, waitMs }: ReadOptions): Promise<SourceBatch | null> {
     const deadline = waitMs === undefined ? undefined : performance.now() + waitMs;
+    const kept = performance.now() + (this.options.owedMs ?? OWED_MS);
     const left = (): number | undefined => (deadline === undefined ? undefined : deadline - performance.now());
     while (this.chunks.length === 0 && !this.closed && !signal.aborted) {
-      if (this.finished) return null;
-      const patience = left();
-      if (patience !== undefined && patience <= 0) return { partition: this.options.partition, records: [], endOffset: after };
+      if (this.finished) return this.owed ? this.nothing(after) : null;
+      const patience = left() ?? (this.owed ? kept - performance.now() : undefined);
+      if (patience !== undefined && patience <= 0) return this.nothing(after);
       await this.pushed.wait(patience, signal);
     }
     if (deadline === undefined) await this.linger(maxRecords, signal);
@@ -104,16 +115,22 @@ export class PartitionLog implements LogReader {
     }
   }
 
+  private nothing(after: Offset): SourceBatch {
+    this.owed = false;
+    return { partition: this.options.partition, records: [], endOffset: after };
+  }
+
   private take(maxRecords: number): SourceBatch {
     const { partition, capacity, onRoom } = this.options;
-    const records: SourceRecord[] = [];
+    let records: readonly SourceRecord[] = [];
     let end = 0;
     for (let chunk = this.chunks[0]; chunk && records.length < maxRecords; chunk = this.chunks[0]) {
-      const until = Math.min(chunk.messages.length, chunk.taken + maxRecords - records.length);
-      for (let i = chunk.taken; i < until; i++) records.push(recordOf(chunk.messages[i] as KafkaMessage));
+      const until = Math.min(chunk.records.length, chunk.taken + maxRecords - records.length);
+      const part = chunk.taken === 0 && until === chunk.records.length ? chunk.records : chunk.records.slice(chunk.taken, until);
+      records = records.length === 0 ? part : records.concat(part);
       chunk.taken = until;
-      end = until === chunk.messages.length ? chunk.next : (records[records.length - 1]?.offset ?? end);
-      if (until < chunk.messages.length) break;
+      end = until === chunk.records.length ? chunk.next : (records[records.length - 1]?.offset ?? end);
+      if (until < chunk.records.length) break;
       this.chunks.shift();
     }
     this.held -= records.length;
@@ -122,7 +139,9 @@ export class PartitionLog implements LogReader {
       this.wasFull = false;
       onRoom();
     }
-    return { partition, records, endOffset: end as Offset };
+    const behind = this.held + Math.max(0, this.high - this.fetchedTo);
+    this.owed = behind >= Math.min(maxRecords, capacity);
+    return { partition, records, endOffset: end as Offset, more: this.owed };
   }
 }
 
@@ -130,14 +149,11 @@ export class PartitionLog implements LogReader {
 function recordOf(message: KafkaMessage): SourceRecord {
   const { key, value, timestamp, headers } = message;
   const offset = offsetOf(message.offset);
+  // Every event of a topic comes through here: with spreads its object would cost more than all else.
+  const record: { -readonly [Key in keyof SourceRecord]: SourceRecord[Key] } = { offset, bytes: value, acceptedAt: Number(timestamp), key };
   const kind = headers?.[KIND_HEADER];
+  if (kind !== undefined) record.kind = String(kind);
   const damage = damageOf(message);
-  return {
-    offset,
-    bytes: value,
-    acceptedAt: Number(timestamp),
-    key,
-    ...(kind !== undefined && { kind: String(kind) }),
-    ...(damage !== undefined && { damage: { message: damage, through: offset } }),
-  };
+  if (damage !== undefined) record.damage = { message: damage, through: offset };
+  return record;
 }

@@ -204,8 +204,9 @@ export class PartitionSource {
       this.fail(new KindredError("TOPIC_MISMATCH", `${batch.topic} ${text}`, `partition ${partition}`));
       return;
     }
-    this.highs.set(partition, Number(batch.highWatermark));
-    open.log.push(batch.messages, Number(batch.lastOffset()) + 1);
+    const end = Number(batch.highWatermark);
+    this.highs.set(partition, end);
+    open.log.push(batch.messages, Number(batch.lastOffset()) + 1, end);
     resolveOffset(batch.lastOffset());
     if (open.log.full) this.pause(partition);
     await heartbeat();

@@ -20,10 +20,13 @@ export interface DecodedBatch {
   readonly unreadable: number;
   /** When the log took the oldest record of the batch; 0 = unknown. */
   readonly acceptedAt: EpochMs;
+  /** Others follow soon: its rows may wait for theirs. */
+  readonly more: boolean;
   acknowledge(): void;
 }
 
-export interface FoldedStep extends DecodedBatch {
+export interface FoldedStep extends Omit<DecodedBatch, "records" | "more"> {
+  readonly records: number;
   readonly folded: FoldedBatch;
 }
 

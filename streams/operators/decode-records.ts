@@ -42,6 +42,7 @@ function decodeBatch(batch: SourceBatch, decode: Decode, source: string): Omit<D
     records,
     letters,
     unreadable,
+    more: batch.more ?? false,
     acceptedAt: Number.isFinite(acceptedAt) ? acceptedAt : 0,
   };
 }

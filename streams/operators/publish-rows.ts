@@ -22,7 +22,7 @@ export function publishRows(
     const batch: AppliedBatch = {
       partition: folded.partition,
       endOffset: folded.endOffset,
-      records: records.length,
+      records,
       letters,
       unreadable,
       counts: folded.counts,

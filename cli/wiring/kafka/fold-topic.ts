@@ -14,7 +14,7 @@ import { itemVectorsOf } from "../fold-configuration.js";
 import { makeLogger } from "../offline.js";
 import { shadowDirectory } from "../updater-stores.js";
 import { KafkaTopics } from "./kafka-topics.js";
-import { ROCKS } from "./owned-partition.js";
+import { ROCKS, STORED } from "./owned-partition.js";
 
 /** What a fold of a whole topic came to. */
 export interface FoldedTopic extends BackfillReport {
@@ -78,6 +78,8 @@ async function foldPartition(
       itemVectors: itemVectorsOf,
       cacheRows,
       initialCatalogue: FIRST_CATALOGUE,
+      publishes: false,
+      ...STORED,
     });
     const from = Math.max(low, state.appliedOffset) as Offset;
     let room: (() => void) | undefined;

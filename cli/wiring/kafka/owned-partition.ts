@@ -134,7 +134,7 @@ export class OwnedPartition {
    */
   private async restore(store: KeyValueStore, signal: AbortSignal): Promise<number> {
     const { catalogues, itemVectors, log } = this.parts;
-    const replica = await PartitionReplica.open({ store, partition: this.partition, catalogues, itemVectors });
+    const replica = await PartitionReplica.open({ store, partition: this.partition, catalogues, itemVectors, ...STORED });
     let records = await this.readChangelog(replica, signal);
     if (!replica.complete) {
       log.warn({ partition: this.partition }, "the store does not add up with its changelog and is made anew of it");
@@ -177,6 +177,9 @@ export class OwnedPartition {
       itemVectors,
       cacheRows: config.pipeline.cacheRows,
       initialCatalogue: FIRST_CATALOGUE,
+      publishes: false,
+      open: { records: config.kafka.batchEvents, rows: MOST_OPEN_ROWS },
+      ...STORED,
       ...(this.writer && { changelog: this.writer }),
     });
   }
@@ -228,6 +231,12 @@ export class OwnedPartition {
     return marks.low as Offset;
   }
 }
+
+/** Whoever searches fingerprints makes their bands of the rows. */
+export const STORED = { bands: false } as const;
+
+/** Rows of one commit of a backlog: their bytes are in memory twice until the changelog has them. */
+const MOST_OPEN_ROWS = 16_384;
 
 /** Many partitions share the memory that the journal's one has. */
 export const ROCKS = { cacheBytes: 16 << 20, writeBufferBytes: 16 << 20 } as const;

@@ -13,7 +13,7 @@ import { SearchIndex } from "../search-index.js";
 import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { UpdaterCounters } from "../updater-counters.js";
 import { KafkaTopics } from "./kafka-topics.js";
-import { ROCKS } from "./owned-partition.js";
+import { ROCKS, STORED } from "./owned-partition.js";
 import { ownerOf } from "./partition-owner.js";
 
 interface Followed {
@@ -129,7 +129,7 @@ export class RecallNode implements ServingNode {
     try {
       const { catalogues } = this.topics;
       const { itemVectors = itemVectorsOf } = this.options;
-      return { store, replica: await PartitionReplica.open({ store, partition, catalogues, itemVectors }) };
+      return { store, replica: await PartitionReplica.open({ store, partition, catalogues, itemVectors, ...STORED }) };
     } catch (error) {
       await store.close();
       throw error;

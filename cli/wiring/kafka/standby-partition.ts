@@ -3,7 +3,7 @@ import type { Partition } from "../../../schemas/ids.js";
 import { PartitionReplica } from "../../../state/partition-replica.js";
 import { openRocksStore } from "../../../state/rocks-store.js";
 import { changelogRecords } from "../../../streams/kafka/kafka-changelog.js";
-import { type OwnedPartitionParts, ROCKS, stateDirectory } from "./owned-partition.js";
+import { type OwnedPartitionParts, ROCKS, STORED, stateDirectory } from "./owned-partition.js";
 import type { PartitionWork } from "./partition-slot.js";
 
 /** A warm copy of a partition that another process owns: taken over, it has only the newest commits to read. */
@@ -35,7 +35,7 @@ export class StandbyPartition implements PartitionWork {
     const store = await openRocksStore(stateDirectory(config, this.partition), ROCKS);
     let applying: Promise<unknown> = Promise.resolve();
     try {
-      const replica = await PartitionReplica.open({ store, partition: this.partition, catalogues, itemVectors });
+      const replica = await PartitionReplica.open({ store, partition: this.partition, catalogues, itemVectors, ...STORED });
       const { signal } = this.stopping;
       if (signal.aborted) return;
       follower.follow(topic, this.partition, replica.changelogNext, {
