@@ -1,4 +1,4 @@
-import type { Offset } from "../schemas/ids.js";
+import type { EpochMs, Offset } from "../schemas/ids.js";
 import type { PositionedRecord } from "../schemas/log-record.js";
 import type { FoldedBatch } from "../schemas/ports/folded-batch.js";
 
@@ -10,6 +10,9 @@ export interface FoldingState {
   readonly migrating: boolean;
   /** One at a time; may run while the commits of earlier batches are being written. */
   fold(records: readonly PositionedRecord[], endOffset: Offset): Promise<FoldedBatch>;
-  /** In the order of folding. After it failed the state has to be opened again. */
-  commit(folded: FoldedBatch): Promise<void>;
+  /**
+   * In the order of folding. After it failed the state has to be opened again.
+   * @param acceptedAt when the log took the oldest record of the batch
+   */
+  commit(folded: FoldedBatch, acceptedAt?: EpochMs): Promise<void>;
 }
