@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Admin, ITopicConfig, Kafka } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { Offset, Partition } from "../../schemas/ids.js";
 import type { KafkaSettings } from "./client.js";
-import { asKindredError } from "./kafka-errors.js";
+import { asKindredError, typeOf } from "./kafka-errors.js";
 
 /** Where a partition of a topic begins and ends; an end is the place of the next record. */
 export interface Watermarks {
@@ -58,14 +59,28 @@ export const partitionsDiffer = (topics: KafkaSettings["topics"], events: number
       "the row, so nothing is folded; make a new events topic, replay into it, and name a new changelog and group",
   );
 
-/** Runs `work` with an admin client. @throws KindredError BROKER_FAILED */
+/** A topic was just made, or its leader has moved: passes, yet kafkajs gives up at once, with what it knew of the topic. */
+const UNLED: readonly (string | undefined)[] = ["NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"];
+const UNLED_TRIES = 50;
+const UNLED_MS = 200;
+
+/** Runs `work` with an admin client; again where a partition has no leader yet. @throws KindredError BROKER_FAILED */
 export async function withAdmin<T>(kafka: Kafka, work: (admin: Admin) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await withOneAdmin(kafka, work);
+    } catch (error) {
+      if (tries === UNLED_TRIES || !UNLED.includes(typeOf(error))) throw asKindredError(error, "the brokers could not be asked");
+    }
+    await sleep(UNLED_MS);
+  }
+}
+
+async function withOneAdmin<T>(kafka: Kafka, work: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = kafka.admin();
   try {
     await admin.connect();
     return await work(admin);
-  } catch (error) {
-    throw asKindredError(error, "the brokers could not be asked");
   } finally {
     await admin.disconnect().catch(() => undefined);
   }
