@@ -39,6 +39,7 @@ export class KafkaChangelog implements ChangelogWriter {
     const producer = kafka.producer({
       idempotent: true,
       maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
       createPartitioner: Partitioners.DefaultPartitioner,
       retry: RETRY,
       ...(exactlyOnce && { transactionalId: `${groupId}-${topics.events}-${partition}`, transactionTimeout: TRANSACTION_TIMEOUT_MS }),

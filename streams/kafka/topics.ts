@@ -59,6 +59,14 @@ export const partitionsDiffer = (topics: KafkaSettings["topics"], events: number
       "the row, so nothing is folded; make a new events topic, replay into it, and name a new changelog and group",
   );
 
+/** Where a reader is cannot be a place of the topic that it was reading. */
+export const endsBefore = (topic: string, partition: number, end: number, next: number): KindredError =>
+  new KindredError(
+    "TOPIC_MISMATCH",
+    `${topic} ends at ${end}, before the position ${next}: it was emptied or made anew; name a new group, changelog topic and data directory to begin anew`,
+    `partition ${partition}`,
+  );
+
 /** A topic was just made, or its leader has moved: passes, yet kafkajs gives up at once, with what it knew of the topic. */
 const UNLED: readonly (string | undefined)[] = ["NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"];
 const UNLED_TRIES = 50;

@@ -15,6 +15,7 @@ import type { KafkaCatalogues } from "../../../streams/kafka/kafka-catalogues.js
 import { changelogRecords, KafkaChangelog } from "../../../streams/kafka/kafka-changelog.js";
 import type { PartitionSource } from "../../../streams/kafka/partition-source.js";
 import type { TopicFollower } from "../../../streams/kafka/topic-follower.js";
+import { endsBefore } from "../../../streams/kafka/topics.js";
 import type { NewDeadLetter } from "../../../streams/new-dead-letter.js";
 import type { AppliedBatch } from "../../../streams/operators/batches.js";
 import type { RowPublisher } from "../../../streams/operators/publish-rows.js";
@@ -213,13 +214,7 @@ export class OwnedPartition {
     const where = `partition ${this.partition}`;
     const topic = config.kafka.topics.events;
     if (!marks) throw new KindredError("TOPIC_MISMATCH", `${topic} has no such partition`, where);
-    if (marks.high < appliedOffset)
-      throw new KindredError(
-        "TOPIC_MISMATCH",
-        `${topic} ends at ${marks.high} where the state was folded up to ${appliedOffset}: it was emptied or made anew; ` +
-          "name a new changelog topic and data directory to begin anew",
-        where,
-      );
+    if (marks.high < appliedOffset) throw endsBefore(topic, this.partition, marks.high, appliedOffset);
     if (marks.low <= appliedOffset) return appliedOffset;
     log.error(
       { partition: this.partition, from: appliedOffset, to: marks.low },
