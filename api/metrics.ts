@@ -74,6 +74,12 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     labelNames: ["code"],
     registers,
   });
+  const registryWaiting = new Gauge({ name: "kindred_registry_waiting", help: "Schemas that records wait for", registers });
+  const registryFailures = new Counter({
+    name: "kindred_registry_failures_total",
+    help: "How often the schema registry did not answer, or refused",
+    registers,
+  });
   const growth = new Growth();
 
   return {
@@ -94,6 +100,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       if (snapshot.bands) bands.set(snapshot.bands);
       if (snapshot.indexRecallAtK !== undefined) recallAtK.set(snapshot.indexRecallAtK);
       if (snapshot.indexEf !== undefined) ef.set(snapshot.indexEf);
+      registryWaiting.set(snapshot.registry?.waiting ?? 0);
+      registryFailures.inc(growth.of("registry", snapshot.registry?.failures ?? 0));
       measureCpu.inc(growth.of("measure", snapshot.indexMeasureCpuSeconds ?? 0));
     },
     setIndexRows(shards) {

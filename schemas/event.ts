@@ -58,7 +58,7 @@ export function parseTimestamp(ts: unknown): EpochMs | undefined {
 }
 
 // A lone surrogate has no UTF-8 form: stored and read again it would be another id.
-const isText = (value: unknown, max: number): value is string =>
+export const isText = (value: unknown, max: number): value is string =>
   typeof value === "string" && value.length >= 1 && value.length <= max && value.isWellFormed();
 
 const isAction = (value: unknown, actions: ReadonlySet<string> | undefined): value is string =>

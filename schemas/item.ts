@@ -1,5 +1,4 @@
-import type { Parsed } from "./event.js";
-import { typeOfId } from "./event.js";
+import { isText, type Parsed, typeOfId } from "./event.js";
 import type { ItemId } from "./ids.js";
 import { MAX_ID_LENGTH } from "./ids.js";
 
@@ -19,7 +18,6 @@ export const MAX_ITEM_LABELS = 64;
 /** Longest title, in UTF-16 code units. */
 export const MAX_TITLE_LENGTH = 512;
 
-const isText = (v: unknown, max: number): v is string => typeof v === "string" && v.length >= 1 && v.length <= max && v.isWellFormed();
 const isLabels = (v: unknown): v is string[] => Array.isArray(v) && v.length <= MAX_ITEM_LABELS && v.every((s) => isText(s, MAX_ID_LENGTH));
 
 /** Checks one item's side information as it was sent. Never throws; the rejection names the field. Labels lose their duplicates. */

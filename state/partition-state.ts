@@ -2,7 +2,7 @@ import { KindredError } from "../schemas/errors.js";
 import type { CatalogueNumber, EpochMs, Offset, Partition, UserId } from "../schemas/ids.js";
 import type { PositionedRecord } from "../schemas/log-record.js";
 import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/ports/admin.js";
-import type { ChangelogRecord } from "../schemas/ports/changelog.js";
+import type { ChangelogRecord, CommitAge } from "../schemas/ports/changelog.js";
 import { type FoldedBatch, MAX_UNCOMMITTED } from "../schemas/ports/folded-batch.js";
 import type { StoreWrite } from "../schemas/ports/key-value-store.js";
 import type { PublishedRows, RowSource } from "../schemas/ports/row-source.js";
@@ -183,13 +183,14 @@ export class PartitionState implements RowSource {
    * Writes a folded micro-batch, in the order of folding: to the changelog where there is one, then rows, keys, position and hash in one
    * atomic batch. Ended between the two, the store is a commit behind its changelog: a PartitionReplica brings it up, or the same
    * records are folded again and their rows overwrite what they equal.
+   * @param acceptedAt when the log took the oldest of its records: readers of the changelog measure freshness from there
    * @throws KindredError STORAGE_FAILED, or what the changelog failed with (OWNERSHIP_LOST: the rows are another process's now)
    */
-  async commit(folded: FoldedBatch): Promise<void> {
+  async commit(folded: FoldedBatch, acceptedAt: EpochMs = 0): Promise<void> {
     this.#check();
     const pending = this.#pending.find(({ batch }) => batch === folded);
     if (pending === undefined) throw new KindredError("INVALID_ARGUMENT", "this micro-batch was not folded here, or was committed before");
-    await this.#turns.take(() => this.#write(pending));
+    await this.#turns.take(() => this.#write(pending, { acceptedAt, events: folded.counts.folded }));
   }
 
   /** As of the last commit. */
@@ -300,7 +301,7 @@ export class PartitionState implements RowSource {
     return batch;
   }
 
-  async #write(pending: PendingCommit): Promise<void> {
+  async #write(pending: PendingCommit, age: CommitAge): Promise<void> {
     this.#check();
     if (this.#pending[0] !== pending)
       throw new KindredError("INVALID_ARGUMENT", "micro-batches are committed in the order they were folded");
@@ -308,7 +309,7 @@ export class PartitionState implements RowSource {
     let next = this.#changelogNext;
     try {
       if (records !== undefined && this.#options.changelog !== undefined) {
-        next = await this.#options.changelog.write(records);
+        next = await this.#options.changelog.write(records, age);
         writes.push({ type: "put", key: CHANGELOG_KEY, value: encodeMark({ next }) });
       }
       await this.#options.store.batch(writes, { sync: this.#options.syncCommits ?? false });

@@ -1,4 +1,4 @@
-import type { Offset } from "../schemas/ids.js";
+import type { EpochMs, Offset } from "../schemas/ids.js";
 import type { PositionedRecord } from "../schemas/log-record.js";
 import type { FoldedBatch } from "../schemas/ports/folded-batch.js";
 
@@ -12,6 +12,9 @@ export interface FoldingState {
   fold(records: readonly PositionedRecord[], endOffset: Offset): Promise<FoldedBatch>;
   /** As `fold`, but may keep what it folded for a later batch: undefined then. */
   foldOn(records: readonly PositionedRecord[], endOffset: Offset): Promise<FoldedBatch | undefined>;
-  /** In the order of folding. After it failed the state has to be opened again. */
-  commit(folded: FoldedBatch): Promise<void>;
+  /**
+   * In the order of folding. After it failed the state has to be opened again.
+   * @param acceptedAt when the log took the oldest record of the batch
+   */
+  commit(folded: FoldedBatch, acceptedAt?: EpochMs): Promise<void>;
 }

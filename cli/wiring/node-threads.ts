@@ -64,5 +64,9 @@ export function startThreads(config: Config, role: Role, log: Log, events: NodeT
 /** What one folded, and what of it the other made recallable. */
 function mergeMetrics(updating: UpdaterMetrics, answering: UpdaterMetrics): UpdaterMetrics {
   const { events, deadLetters, sourceLagEvents } = updating;
-  return { ...answering, events, deadLetters, sourceLagEvents };
+  const registry = {
+    waiting: (updating.registry?.waiting ?? 0) + (answering.registry?.waiting ?? 0),
+    failures: (updating.registry?.failures ?? 0) + (answering.registry?.failures ?? 0),
+  };
+  return { ...answering, events, deadLetters, sourceLagEvents, registry };
 }

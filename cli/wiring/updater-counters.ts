@@ -1,11 +1,14 @@
 import type { PublisherStats } from "../../index/shards/shard-publisher.js";
 import type { ErrorCode } from "../../schemas/errors.js";
+import type { EpochMs } from "../../schemas/ids.js";
 import {
   EVENT_TO_RECALL_BUCKETS_SECONDS,
   type FingerprintBandCounts,
   INDEX_SWAP_BUCKETS_SECONDS,
+  type RegistryCounts,
   type UpdaterMetrics,
 } from "../../schemas/ports/admin.js";
+import type { CommitAge } from "../../schemas/ports/changelog.js";
 import type { AppliedBatch } from "../../streams/operators/batches.js";
 
 /** Counts of one histogram; a value goes into the first bucket whose bound it does not exceed. */
@@ -48,7 +51,12 @@ export class UpdaterCounters {
       if (count > 0) this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + count);
     for (const { code } of batch.letters) this.letters.set(code, (this.letters.get(code) ?? 0) + 1);
     if (upToDate && batch.acceptedAt > 0 && folded > 0)
-      this.eventToRecall.add(Math.max(0, batch.publishedAt - batch.acceptedAt) / 1000, folded);
+      this.recallable({ acceptedAt: batch.acceptedAt, events: folded }, batch.publishedAt);
+  }
+
+  /** Events are found by every search from `publishedAt` on. */
+  recallable({ acceptedAt, events }: CommitAge, publishedAt: EpochMs): void {
+    this.eventToRecall.add(Math.max(0, publishedAt - acceptedAt) / 1000, events);
   }
 
   swapped(seconds: number): void {
@@ -61,8 +69,9 @@ export class UpdaterCounters {
     readonly stateRows: number;
     readonly index?: Pick<PublisherStats, "liveRecall" | "ef" | "measureCpuSeconds"> | undefined;
     readonly bands?: FingerprintBandCounts | undefined;
+    readonly registry?: RegistryCounts;
   }): UpdaterMetrics {
-    const { sourceLagEvents, stateRows, index, bands } = gauges;
+    const { sourceLagEvents, stateRows, index, bands, registry } = gauges;
     return {
       events: [...this.outcomes].map(([outcome, count]) => ({ source: this.source, outcome, count })),
       eventToRecall: this.eventToRecall.snapshot(),
@@ -74,6 +83,7 @@ export class UpdaterCounters {
       ...(index && { indexEf: index.ef, indexMeasureCpuSeconds: index.measureCpuSeconds }),
       ...(index?.liveRecall !== undefined && { indexRecallAtK: index.liveRecall }),
       ...(bands && { bands }),
+      ...(registry && { registry: { waiting: registry.waiting, failures: registry.failures } }),
     };
   }
 }

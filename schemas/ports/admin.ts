@@ -103,6 +103,14 @@ export interface FingerprintBandCounts {
   readonly staleEntries: number;
 }
 
+/** How it is with the schema registry. */
+export interface RegistryCounts {
+  /** Gauge: schemas that records wait for. */
+  readonly waiting: number;
+  /** How often it did not answer. */
+  readonly failures: number;
+}
+
 /** What the updater's thread counted since it started: all numbers only grow, but for the gauges. Sent by message. */
 export interface UpdaterMetrics {
   /** By source (journal, file) and outcome (folded, duplicate, erased, skipped, dead-letter). */
@@ -125,6 +133,8 @@ export interface UpdaterMetrics {
   readonly indexEf?: number;
   /** CPU that measuring live recall took. */
   readonly indexMeasureCpuSeconds?: number;
+  /** Absent where there is none. */
+  readonly registry?: RegistryCounts;
 }
 
 /** Rows of one shard of an index, for metrics: `user-vectors-0-0` (generation and shard), `fingerprints`, ... */

@@ -1,3 +1,5 @@
+import type { EpochMs } from "../ids.js";
+
 /**
  * A partition's rows as they change, for whoever has to make them again: the owner after a lost disk, a standby, a recall node. The
  * newest record of each key holds; a value of null deletes. `state/changelog-records.ts` says what keys and values are.
@@ -7,6 +9,14 @@ export interface ChangelogRecord {
   readonly value: Uint8Array | null;
 }
 
+/** How old the events of a commit are, for whoever measures how fresh its rows are once they are recallable. */
+export interface CommitAge {
+  /** When the log took the oldest of them; 0 = unknown. */
+  readonly acceptedAt: EpochMs;
+  /** How many were folded. */
+  readonly events: number;
+}
+
 /** Where a partition's owner writes what each commit changes, before its own store has it. */
 export interface ChangelogWriter {
   /**
@@ -14,7 +24,7 @@ export interface ChangelogWriter {
    * @returns where reading goes on behind them
    * @throws KindredError OWNERSHIP_LOST (another process has taken the partition: nothing may be written any more), BROKER_FAILED
    */
-  write(records: readonly ChangelogRecord[]): Promise<number>;
+  write(records: readonly ChangelogRecord[], age?: CommitAge): Promise<number>;
 }
 
 /** Records of a changelog in their order. */

@@ -127,6 +127,13 @@ export class KafkaCatalogues implements CatalogueStore {
     return read && decodeCatalogue(read);
   }
 
+  /** As `get`, but does not read it. */
+  async has(number: CatalogueNumber, signal?: AbortSignal): Promise<boolean> {
+    if (await this.bytesOf(number)) return true;
+    await this.table.caughtUp(signal);
+    return (await this.bytesOf(number)) !== undefined;
+  }
+
   /** The highest number on the topic as of now. @throws KindredError BROKER_FAILED */
   async newest(signal?: AbortSignal): Promise<CatalogueNumber | 0> {
     await this.table.caughtUp(signal);

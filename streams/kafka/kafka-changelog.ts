@@ -1,7 +1,7 @@
 import { type Kafka, type KafkaMessage, Partitioners, type Producer, type ProducerRecord } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
-import type { Partition } from "../../schemas/ids.js";
-import type { ChangelogRecord, ChangelogWriter } from "../../schemas/ports/changelog.js";
+import type { EpochMs, Partition } from "../../schemas/ids.js";
+import type { ChangelogRecord, ChangelogWriter, CommitAge } from "../../schemas/ports/changelog.js";
 import type { KafkaSettings } from "./client.js";
 import { asKindredError, isFenced } from "./kafka-errors.js";
 
@@ -15,6 +15,9 @@ const RECORD_OVERHEAD_BYTES = 64;
 const TRANSACTION_TIMEOUT_MS = 15_000;
 /** The coordinator is a moment behind the last transaction: waiting longer at first would be most of a commit's time. */
 const RETRY = { initialRetryTime: 15, maxRetryTime: 1_000, multiplier: 1.5, factor: 0.2, retries: 40 } as const;
+
+/** Headers of the last record of a commit that has events: how many, and when the log took the oldest (epoch ms). */
+const AGE = { acceptedAt: "accepted", events: "events" } as const;
 
 type Message = ProducerRecord["messages"][number];
 
@@ -38,6 +41,7 @@ export class KafkaChangelog implements ChangelogWriter {
     const producer = kafka.producer({
       idempotent: true,
       maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
       createPartitioner: Partitioners.DefaultPartitioner,
       retry: RETRY,
       ...(exactlyOnce && { transactionalId: `${groupId}-${topics.events}-${partition}`, transactionTimeout: TRANSACTION_TIMEOUT_MS }),
@@ -53,10 +57,10 @@ export class KafkaChangelog implements ChangelogWriter {
     return new KafkaChangelog(producer, topics.changelog, partition, exactlyOnce);
   }
 
-  async write(records: readonly ChangelogRecord[]): Promise<number> {
+  async write(records: readonly ChangelogRecord[], age?: CommitAge): Promise<number> {
     if (this.revoked) throw this.lost();
     try {
-      return this.exactlyOnce ? await this.transact(records) : await this.send(this.producer, records);
+      return this.exactlyOnce ? await this.transact(records, age) : await this.send(this.producer, records, age);
     } catch (error) {
       if (this.revoked || isFenced(error)) throw this.lost(error);
       throw asKindredError(error, `the changelog of partition ${this.partition} could not be written`);
@@ -73,10 +77,10 @@ export class KafkaChangelog implements ChangelogWriter {
     await this.producer.disconnect().catch(() => undefined);
   }
 
-  private async transact(records: readonly ChangelogRecord[]): Promise<number> {
+  private async transact(records: readonly ChangelogRecord[], age: CommitAge | undefined): Promise<number> {
     const transaction = await this.producer.transaction();
     try {
-      const next = await this.send(transaction, records);
+      const next = await this.send(transaction, records, age);
       if (this.revoked) throw this.lost();
       await transaction.commit();
       return next;
@@ -88,7 +92,7 @@ export class KafkaChangelog implements ChangelogWriter {
   }
 
   /** @returns the place behind the last record */
-  private async send(to: Pick<Producer, "send">, records: readonly ChangelogRecord[]): Promise<number> {
+  private async send(to: Pick<Producer, "send">, records: readonly ChangelogRecord[], age: CommitAge | undefined): Promise<number> {
     let next = 0;
     for (let from = 0; from < records.length; ) {
       const messages: Message[] = [];
@@ -98,6 +102,9 @@ export class KafkaChangelog implements ChangelogWriter {
         if (messages.length === REQUEST_RECORDS || (bytes > REQUEST_BYTES && messages.length > 0)) break;
         messages.push({ key: asBuffer(key), value: value && asBuffer(value), partition: this.partition });
       }
+      const last = messages.at(-1);
+      if (last && from === records.length && age && age.acceptedAt > 0 && age.events > 0)
+        last.headers = { [AGE.acceptedAt]: String(age.acceptedAt), [AGE.events]: String(age.events) };
       const [sent] = await to.send({ topic: this.topic, messages, acks: -1 });
       next = Number(sent?.baseOffset ?? sent?.offset) + messages.length;
     }
@@ -117,3 +124,11 @@ const NO_KEY = Buffer.alloc(0);
 /** Records as they were read from the topic. */
 export const changelogRecords = (messages: readonly KafkaMessage[]): ChangelogRecord[] =>
   messages.map(({ key, value }) => ({ key: key ?? NO_KEY, value }));
+
+/** How old the events of the commits among these records are, as their owners said. */
+export const agesOf = (messages: readonly KafkaMessage[]): CommitAge[] =>
+  messages.flatMap(({ headers }) => {
+    const acceptedAt: EpochMs = Number(headers?.[AGE.acceptedAt]?.toString());
+    const events = Number(headers?.[AGE.events]?.toString());
+    return acceptedAt > 0 && events > 0 ? [{ acceptedAt, events }] : [];
+  });

@@ -8,7 +8,7 @@ import { asKindredError } from "./kafka-errors.js";
 import { keepRunning } from "./keep-running.js";
 import { PartitionLog } from "./partition-log.js";
 import { MAX_WAIT_MS } from "./topic-follower.js";
-import { partitionsDiffer, type Watermarks, watermarksOf, withAdmin } from "./topics.js";
+import { endsBefore, partitionsDiffer, type Watermarks, watermarksOf, withAdmin } from "./topics.js";
 
 /** How often the group is told how far the state is: for whoever watches its lag; kindred itself never reads it. */
 const COMMIT_EVERY_MS = 5_000;
@@ -65,6 +65,8 @@ export class PartitionSource {
       heartbeatInterval: Math.min(3_000, settings.sessionTimeoutMs / 10),
       maxBytesPerPartition: settings.maxBytesPerPartition,
       maxWaitTimeInMs: MAX_WAIT_MS,
+      // One that was deleted would come back empty, and with as many partitions as the broker likes.
+      allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 20, restartOnFailure: async () => true },
     });
   }
@@ -199,12 +201,8 @@ export class PartitionSource {
     const partition = batch.partition as Partition;
     const open = this.opened.get(partition);
     if (!open) return;
-    if (Number(batch.highWatermark) < open.log.next) {
-      const text = `ends at ${batch.highWatermark}, before the position ${open.log.next}: it was emptied or made anew`;
-      this.fail(new KindredError("TOPIC_MISMATCH", `${batch.topic} ${text}`, `partition ${partition}`));
-      return;
-    }
     const end = Number(batch.highWatermark);
+    if (end < open.log.next) return this.fail(endsBefore(batch.topic, partition, end, open.log.next));
     this.highs.set(partition, end);
     open.log.push(batch.messages, Number(batch.lastOffset()) + 1, end);
     resolveOffset(batch.lastOffset());
@@ -234,14 +232,7 @@ export class PartitionSource {
     for (const [partition, open] of this.opened) {
       const high = marks.get(partition)?.high ?? 0;
       const { next, full } = open.log;
-      if (high < next)
-        this.fail(
-          new KindredError(
-            "TOPIC_MISMATCH",
-            `${settings.topics.events} ends at ${high}, before the position ${next}: it was emptied or made anew`,
-            `partition ${partition}`,
-          ),
-        );
+      if (high < next) this.fail(endsBefore(settings.topics.events, partition, high, next));
       const waits = this.assigned.has(partition) && !full && next < high && next === open.seen;
       open.stuckSince = waits ? (open.stuckSince ?? now) : undefined;
       open.seen = next;

@@ -8,7 +8,7 @@ import type { KafkaSettings } from "./client.js";
 import { refuseDamaged } from "./damaged-batch.js";
 import { asKindredError } from "./kafka-errors.js";
 import { keepRunning } from "./keep-running.js";
-import { endsOf, withAdmin } from "./topics.js";
+import { endsBefore, endsOf, withAdmin } from "./topics.js";
 
 /** Longer waits of the broker for something to tell would only make ending slow. */
 export const MAX_WAIT_MS = 100;
@@ -149,10 +149,12 @@ export class TopicFollower {
     });
   }
 
-  /** Resolves when everything that is in the partition by now was taken. */
+  /** Resolves when everything that is in the partition by now was taken. @throws KindredError TOPIC_MISMATCH (it ends before `next`), as `reached` */
   async caughtUp(topic: string, partition: number, signal?: AbortSignal): Promise<void> {
     const end = (await endsOf(this.kafka, topic)).get(partition as Partition);
     if (!end) throw new KindredError("TOPIC_MISMATCH", `${topic} has no partition ${partition}`);
+    const next = this.next(topic, partition) ?? 0;
+    if (end.high < next) throw endsBefore(topic, partition, end.high, next);
     if (end.low !== end.high) await this.reached(topic, partition, end.high, signal);
   }
 
@@ -187,6 +189,8 @@ export class TopicFollower {
     const next = Number(batch.lastOffset()) + 1;
     const beating = setInterval(() => void heartbeat().catch(() => undefined), 1_000);
     try {
+      if (Number(batch.highWatermark) < followed.next)
+        throw endsBefore(batch.topic, batch.partition, Number(batch.highWatermark), followed.next);
       if (!followed.follower.takesDamaged) refuseDamaged(batch.topic, batch.partition, records);
       if (next > followed.next) await followed.follower.take(records, next);
     } catch (error) {

@@ -3,7 +3,7 @@ import type { Admin, ITopicConfig, Kafka } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { Offset, Partition } from "../../schemas/ids.js";
 import type { KafkaSettings } from "./client.js";
-import { asKindredError, isPassing } from "./kafka-errors.js";
+import { asKindredError, typeOf } from "./kafka-errors.js";
 
 /** Where a partition of a topic begins and ends; an end is the place of the next record. */
 export interface Watermarks {
@@ -59,22 +59,32 @@ export const partitionsDiffer = (topics: KafkaSettings["topics"], events: number
       "the row, so nothing is folded; make a new events topic, replay into it, and name a new changelog and group",
   );
 
-/** How often a question is asked again that a broker cannot answer at the moment, and after how long: right after a topic was made nobody leads its partitions yet. */
-const AGAIN = { times: 10, ms: 200 } as const;
+/** Where a reader is cannot be a place of the topic that it was reading. */
+export const endsBefore = (topic: string, partition: number, end: number, next: number): KindredError =>
+  new KindredError(
+    "TOPIC_MISMATCH",
+    `${topic} ends at ${end}, before the position ${next}: it was emptied or made anew; name a new group, changelog topic and data directory to begin anew`,
+    `partition ${partition}`,
+  );
 
-/** Runs `work` with an admin client, again where what fails may pass: it only asks, or may be done twice. @throws KindredError BROKER_FAILED */
+/** A topic was just made, or its leader has moved: passes, yet kafkajs gives up at once, with what it knew of the topic. */
+const UNLED: readonly (string | undefined)[] = ["NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"];
+const UNLED_TRIES = 50;
+const UNLED_MS = 200;
+
+/** Runs `work` with an admin client; again where a partition has no leader yet. @throws KindredError BROKER_FAILED */
 export async function withAdmin<T>(kafka: Kafka, work: (admin: Admin) => Promise<T>): Promise<T> {
-  for (let left: number = AGAIN.times; ; left--) {
+  for (let tries = 1; ; tries++) {
     try {
-      return await once(kafka, work);
+      return await withOneAdmin(kafka, work);
     } catch (error) {
-      if (left === 0 || error instanceof KindredError || !isPassing(error)) throw asKindredError(error, "the brokers could not be asked");
-      await sleep(AGAIN.ms);
+      if (tries === UNLED_TRIES || !UNLED.includes(typeOf(error))) throw asKindredError(error, "the brokers could not be asked");
     }
+    await sleep(UNLED_MS);
   }
 }
 
-async function once<T>(kafka: Kafka, work: (admin: Admin) => Promise<T>): Promise<T> {
+async function withOneAdmin<T>(kafka: Kafka, work: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = kafka.admin();
   try {
     await admin.connect();

@@ -5,7 +5,7 @@ import type { FoldedStep } from "./batches.js";
 /** Commits rows, keys and position in one atomic batch, in order; a batch goes on once it is committed. */
 export function checkpoint(state: FoldingState): MonoTypeOperatorFunction<FoldedStep> {
   return concatMap(async (step) => {
-    await state.commit(step.folded);
+    await state.commit(step.folded, step.acceptedAt);
     return step;
   });
 }

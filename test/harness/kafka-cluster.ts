@@ -71,3 +71,19 @@ export async function getJson<T>(url: string): Promise<T> {
   if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
   return (await answer.json()) as T;
 }
+
+/** Answer of a node, whatever its status. */
+export async function send<T>(method: string, url: string, body?: unknown): Promise<{ status: number; body: T }> {
+  const answer = await fetch(url, {
+    method,
+    ...(body !== undefined && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+  });
+  return { status: answer.status, body: (await answer.json().catch(() => undefined)) as T };
+}
+
+/** The value of a series of a node's metrics; undefined where it is not told. */
+export async function metric({ url }: { readonly url: string }, series: string): Promise<number | undefined> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const line = text.split("\n").find((one) => one.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length + 1));
+}

@@ -95,7 +95,7 @@ async function foldPartition(
     finished.catch(() => undefined);
     await runPipeline(
       {
-        reader: new DecodableReader(records, codec),
+        reader: new DecodableReader(records, codec, catalogues),
         state,
         publisher: { publish: () => undefined },
         // They are where the live fold put them.

@@ -129,7 +129,7 @@ export class KafkaUpdater implements ServingNode {
 
   metrics(): UpdaterMetrics {
     const stateRows = this.states().reduce((sum, state) => sum + state.summary().rows, 0);
-    return this.counters.snapshot({ sourceLagEvents: this.source.lag, stateRows });
+    return this.counters.snapshot({ sourceLagEvents: this.source.lag, stateRows, registry: this.topics.codec.stats() });
   }
 
   interrupt(): void {

@@ -4,7 +4,6 @@ import type { GenerationRef, ItemVectors } from "../../../schemas/catalogue.js";
 import type { Config } from "../../../schemas/config.js";
 import { KindredError } from "../../../schemas/errors.js";
 import { FIRST_CATALOGUE, type Offset, type Partition } from "../../../schemas/ids.js";
-import type { CatalogueStore } from "../../../schemas/ports/event-log.js";
 import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
 import type { Log } from "../../../schemas/ports/log.js";
 import { PartitionReplica } from "../../../state/partition-replica.js";
@@ -12,9 +11,11 @@ import { PartitionState } from "../../../state/partition-state.js";
 import { openRocksStore } from "../../../state/rocks-store.js";
 import type { KafkaClient } from "../../../streams/kafka/client.js";
 import { DecodableReader, decodeKafka } from "../../../streams/kafka/decode-kafka.js";
+import type { KafkaCatalogues } from "../../../streams/kafka/kafka-catalogues.js";
 import { changelogRecords, KafkaChangelog } from "../../../streams/kafka/kafka-changelog.js";
 import type { PartitionSource } from "../../../streams/kafka/partition-source.js";
 import type { TopicFollower } from "../../../streams/kafka/topic-follower.js";
+import { endsBefore } from "../../../streams/kafka/topics.js";
 import type { NewDeadLetter } from "../../../streams/new-dead-letter.js";
 import type { AppliedBatch } from "../../../streams/operators/batches.js";
 import type { RowPublisher } from "../../../streams/operators/publish-rows.js";
@@ -28,7 +29,7 @@ export interface OwnedPartitionParts {
   readonly source: PartitionSource;
   /** Reads changelogs. */
   readonly follower: TopicFollower;
-  readonly catalogues: CatalogueStore;
+  readonly catalogues: KafkaCatalogues;
   readonly codec: EventCodec;
   readonly itemVectors: (ref: GenerationRef) => ItemVectors;
   readonly keepLetters: (letters: readonly NewDeadLetter[]) => Promise<void>;
@@ -185,12 +186,12 @@ export class OwnedPartition {
   }
 
   private async fold(state: PartitionState, signal: AbortSignal): Promise<void> {
-    const { config, source, codec, keepLetters, onApplied } = this.parts;
+    const { config, source, codec, catalogues, keepLetters, onApplied } = this.parts;
     const from = await this.begin(state);
     try {
       await runPipeline(
         {
-          reader: new DecodableReader(source.open(this.partition, from), codec),
+          reader: new DecodableReader(source.open(this.partition, from), codec, catalogues),
           state,
           publisher: NOWHERE,
           keepLetters,
@@ -216,13 +217,7 @@ export class OwnedPartition {
     const where = `partition ${this.partition}`;
     const topic = config.kafka.topics.events;
     if (!marks) throw new KindredError("TOPIC_MISMATCH", `${topic} has no such partition`, where);
-    if (marks.high < appliedOffset)
-      throw new KindredError(
-        "TOPIC_MISMATCH",
-        `${topic} ends at ${marks.high} where the state was folded up to ${appliedOffset}: it was emptied or made anew; ` +
-          "name a new changelog topic and data directory to begin anew",
-        where,
-      );
+    if (marks.high < appliedOffset) throw endsBefore(topic, this.partition, marks.high, appliedOffset);
     if (marks.low <= appliedOffset) return appliedOffset;
     log.error(
       { partition: this.partition, from: appliedOffset, to: marks.low },

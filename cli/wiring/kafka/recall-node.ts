@@ -7,7 +7,8 @@ import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
 import type { Position } from "../../../schemas/position.js";
 import { PartitionReplica } from "../../../state/partition-replica.js";
 import { openRocksStore } from "../../../state/rocks-store.js";
-import { changelogRecords } from "../../../streams/kafka/kafka-changelog.js";
+import { agesOf, changelogRecords } from "../../../streams/kafka/kafka-changelog.js";
+import { endsOf } from "../../../streams/kafka/topics.js";
 import { generationsOf, itemVectorsOf } from "../fold-configuration.js";
 import { SearchIndex } from "../search-index.js";
 import type { NodeOptions, ServingNode } from "../serving-node.js";
@@ -15,6 +16,9 @@ import { UpdaterCounters } from "../updater-counters.js";
 import { KafkaTopics } from "./kafka-topics.js";
 import { ROCKS, STORED } from "./owned-partition.js";
 import { ownerOf } from "./partition-owner.js";
+
+/** How often in the time of the watchdog the end of the log is looked for. */
+const LOOKS = 4;
 
 interface Followed {
   readonly store: KeyValueStore;
@@ -32,6 +36,11 @@ export class RecallNode implements ServingNode {
   private searchIndex: SearchIndex | undefined;
   private opening: Promise<SearchIndex> | undefined;
   private saving: NodeJS.Timeout | undefined;
+  private looking: NodeJS.Timeout | undefined;
+  /** Freshness is measured of what was accepted from here on: before, this node was not there to have it. */
+  private liveSince: EpochMs = Number.POSITIVE_INFINITY;
+  /** Ends of the events topic as of the last look. */
+  private ends = new Map<Partition, Offset>();
   private saved: Promise<void> = Promise.resolve();
   private failure: unknown;
 
@@ -64,7 +73,10 @@ export class RecallNode implements ServingNode {
     const opening = this.openIndex();
     this.opening = opening;
     this.searchIndex = await opening;
+    this.liveSince = Date.now();
     this.searchIndex.start();
+    await this.lookAtLog();
+    this.looking = setInterval(() => void this.lookAtLog(), this.options.config.kafka.watchdogMs / LOOKS);
     this.saving = setInterval(() => this.save(), this.options.config.index.saveIntervalMs);
   }
 
@@ -99,10 +111,11 @@ export class RecallNode implements ServingNode {
 
   metrics(): UpdaterMetrics {
     return this.counters.snapshot({
-      sourceLagEvents: 0,
+      sourceLagEvents: this.lag(),
       stateRows: this.rows(),
       index: this.searchIndex?.stats(),
       bands: this.searchIndex?.bands(),
+      registry: this.topics.codec.stats(),
     });
   }
 
@@ -113,6 +126,7 @@ export class RecallNode implements ServingNode {
   async close(): Promise<void> {
     this.interrupt();
     clearInterval(this.saving);
+    clearInterval(this.looking);
     await this.topics.close();
     await this.saved;
     try {
@@ -158,6 +172,8 @@ export class RecallNode implements ServingNode {
         if (!this.opening) return;
         await this.opening;
         for (const batch of batches) this.publish(batch);
+        const now = Date.now();
+        for (const age of agesOf(messages)) if (age.acceptedAt >= this.liveSince) this.counters.recallable(age, now);
       },
     });
   }
@@ -200,6 +216,23 @@ export class RecallNode implements ServingNode {
   private async saveOnce(): Promise<void> {
     const position = await this.searchIndex?.save();
     for (const [partition, { replica }] of this.followed) await replica.snapshot(position?.get(partition) ?? (0 as Offset));
+  }
+
+  /** Records of the log that are not recallable here yet. */
+  private lag(): number {
+    let lag = 0;
+    for (const [partition, { replica }] of this.followed) lag += Math.max(0, (this.ends.get(partition) ?? 0) - replica.appliedOffset);
+    return lag;
+  }
+
+  private async lookAtLog(): Promise<void> {
+    const { kafka } = this.topics;
+    try {
+      const marks = await endsOf(kafka, this.options.config.kafka.topics.events);
+      this.ends = new Map([...marks].map(([partition, { high }]) => [partition, high as Offset]));
+    } catch (err) {
+      this.options.log.warn({ err }, "the lag could not be read");
+    }
   }
 
   private rows(): number {
