@@ -23,10 +23,17 @@ export class WriteArena {
     return room;
   }
 
+  get bytes(): number {
+    return this.#block.length;
+  }
+
   reset(): void {
     this.#used = 0;
   }
 }
+
+/** What a backlog's largest commits needed is given back: each partition would keep it for good. */
+const MOST_KEPT_BYTES = 16 << 20;
 
 /** Arenas that are free to be used again; at most as many as batches were ever pending. */
 export class ArenaPool {
@@ -38,6 +45,7 @@ export class ArenaPool {
 
   /** No view of the arena is in use any more. */
   give(arena: WriteArena): void {
+    if (arena.bytes > MOST_KEPT_BYTES) return;
     arena.reset();
     this.#free.push(arena);
   }

@@ -19,10 +19,24 @@ export function generationsOf({ generation0 }: Config): GenerationRef[] {
 }
 
 /** Item vectors of a generation. @throws KindredError CONFIG_INVALID for a kind that this version does not know */
-export function itemVectorsOf(ref: GenerationRef): ItemVectors {
+export function itemVectorsOf(ref: GenerationRef, cachedItems?: number): ItemVectors {
   if (ref.kind !== "random-indexing")
     throw new KindredError("CONFIG_INVALID", `generation ${ref.generation} is of kind ${ref.kind}, which this version does not know`);
-  return RandomIndexing.of(ref);
+  return new RandomIndexing(ref.dims, ref.seed, cachedItems);
+}
+
+/** Vectors that partitions share: an item that one has met the others meet too, and each vector is made of a hash. */
+const SHARED_VECTORS = 65_536;
+
+/** As `itemVectorsOf`, one for all partitions of a process. */
+export function sharedItemVectors(): (ref: GenerationRef) => ItemVectors {
+  const made = new Map<string, ItemVectors>();
+  return (ref) => {
+    const name = JSON.stringify([ref.kind, ref.generation, ref.dims, ref.seed]);
+    const known = made.get(name) ?? itemVectorsOf(ref, SHARED_VECTORS);
+    made.set(name, known);
+    return known;
+  };
 }
 
 /** What an event is accepted against, at a moment. */

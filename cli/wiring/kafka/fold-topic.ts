@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { GenerationRef, ItemVectors } from "../../../schemas/catalogue.js";
 import type { Config } from "../../../schemas/config.js";
 import { FIRST_CATALOGUE, type Offset, type Partition } from "../../../schemas/ids.js";
 import { formatPosition } from "../../../schemas/position.js";
@@ -10,7 +11,7 @@ import { PartitionLog } from "../../../streams/kafka/partition-log.js";
 import { endsOf, type Watermarks } from "../../../streams/kafka/topics.js";
 import { runPipeline } from "../../../streams/pipeline.js";
 import type { BackfillReport, OnProgress } from "../backfill.js";
-import { itemVectorsOf } from "../fold-configuration.js";
+import { sharedItemVectors } from "../fold-configuration.js";
 import { makeLogger } from "../offline.js";
 import { shadowDirectory } from "../updater-stores.js";
 import { KafkaTopics } from "./kafka-topics.js";
@@ -35,6 +36,7 @@ interface Tally {
 export async function foldTopic(config: Config, signal: AbortSignal, onProgress: OnProgress): Promise<FoldedTopic> {
   const log = makeLogger(config);
   const directory = shadowDirectory(config);
+  const itemVectors = sharedItemVectors();
   const topics = await KafkaTopics.open({ config, log, directory: directory, follows: "events" });
   try {
     await topics.start(signal);
@@ -42,7 +44,9 @@ export async function foldTopic(config: Config, signal: AbortSignal, onProgress:
     const total = [...marks.values()].reduce((sum, { low, high }) => sum + high - low, 0);
     const tally: Tally = { events: 0, rejected: 0, done: 0 };
     const tell = (): void => onProgress(tally.events, total === 0 ? 1 : Math.min(1, tally.done / total));
-    const folded = await Promise.all([...marks].map((mark) => foldPartition(config, topics, mark, directory, signal, tally, tell)));
+    const folded = await Promise.all(
+      [...marks].map((mark) => foldPartition(config, topics, itemVectors, mark, directory, signal, tally, tell)),
+    );
     return {
       events: tally.events,
       rejected: tally.rejected,
@@ -61,6 +65,7 @@ export async function foldTopic(config: Config, signal: AbortSignal, onProgress:
 async function foldPartition(
   config: Config,
   { follower, catalogues, codec }: KafkaTopics,
+  itemVectors: (ref: GenerationRef) => ItemVectors,
   [partition, { low, high }]: readonly [Partition, Watermarks],
   directory: string,
   signal: AbortSignal,
@@ -75,7 +80,7 @@ async function foldPartition(
       store,
       partition,
       catalogues,
-      itemVectors: itemVectorsOf,
+      itemVectors,
       cacheRows,
       initialCatalogue: FIRST_CATALOGUE,
       publishes: false,

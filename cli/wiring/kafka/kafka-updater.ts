@@ -5,7 +5,7 @@ import type { UpdaterMetrics } from "../../../schemas/ports/admin.js";
 import type { Position } from "../../../schemas/position.js";
 import type { PartitionState } from "../../../state/partition-state.js";
 import { PartitionSource } from "../../../streams/kafka/partition-source.js";
-import { foldSettingsOf, generationsOf, itemVectorsOf } from "../fold-configuration.js";
+import { foldSettingsOf, generationsOf, sharedItemVectors } from "../fold-configuration.js";
 import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { UpdaterCounters } from "../updater-counters.js";
 import { CatalogueLeader } from "./catalogue-leader.js";
@@ -34,7 +34,7 @@ export class KafkaUpdater implements ServingNode {
     private readonly options: NodeOptions,
     private readonly topics: KafkaTopics,
   ) {
-    const { config, log, itemVectors = itemVectorsOf } = options;
+    const { config, log, itemVectors = sharedItemVectors() } = options;
     const { kafka, partitions, follower, catalogues, codec, items } = topics;
     const onFailed = (error: unknown): void => this.fail(error);
     this.source = new PartitionSource({
