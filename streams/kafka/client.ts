@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 import { Kafka, type KafkaConfig, type LogEntry, logLevel, type SASLOptions } from "kafkajs";
@@ -13,7 +14,7 @@ export type KafkaClient = Kafka;
 /** How often something is tried again while the brokers do not answer: for about a minute, then the caller decides. */
 export const PATIENT = { initialRetryTime: 50, maxRetryTime: 2_000, multiplier: 2, factor: 0.2, retries: 40 } as const;
 
-/** A client of the brokers that the configuration names. Nothing is connected before it is used. @throws KindredError CONFIG_INVALID (a PEM file cannot be read) */
+/** A client of the brokers that the configuration names. Nothing is connected before it is used. @throws KindredError CONFIG_INVALID (a PEM file cannot be read, or is none) */
 export function kafkaClient(settings: KafkaSettings, log: Log): Kafka {
   registerCodecs();
   const sasl = saslOf(settings);
@@ -44,16 +45,24 @@ function saslOf({ sasl }: KafkaSettings): SASLOptions | undefined {
 
 function tlsOf({ ssl }: KafkaSettings): boolean | ConnectionOptions {
   if (!ssl.enabled) return false;
+  const certificate = (path: string, key: string): string => pem(path, key, (text) => new X509Certificate(text));
   return {
-    ...(ssl.caFile !== "" && { ca: [pem(ssl.caFile, "kafka.ssl.caFile")] }),
-    ...(ssl.certFile !== "" && { cert: pem(ssl.certFile, "kafka.ssl.certFile"), key: pem(ssl.keyFile, "kafka.ssl.keyFile") }),
+    ...(ssl.caFile !== "" && { ca: [certificate(ssl.caFile, "kafka.ssl.caFile")] }),
+    ...(ssl.certFile !== "" && {
+      cert: certificate(ssl.certFile, "kafka.ssl.certFile"),
+      key: pem(ssl.keyFile, "kafka.ssl.keyFile", createPrivateKey),
+    }),
   };
 }
 
-function pem(path: string, key: string): string {
+/** @param read throws where it is not what it should be: connections would only fail, again and again, and not say why */
+function pem(path: string, key: string, read: (text: string) => unknown): string {
   try {
-    return readFileSync(path, "utf8");
+    const text = readFileSync(path, "utf8");
+    read(text);
+    return text;
   } catch (cause) {
-    throw new KindredError("CONFIG_INVALID", `${key}: the file cannot be read: ${(cause as Error).message}`, undefined, { cause });
+    const message = `${key}: the file ${path} cannot be used: ${(cause as Error).message}`;
+    throw new KindredError("CONFIG_INVALID", message, undefined, { cause });
   }
 }

@@ -2,8 +2,10 @@ import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parsePosition } from "../../schemas/position.js";
+import { partitionOf } from "../../streams/kafka/out-records.js";
 import { kafkaBrokers } from "../harness/given-servers.js";
 import { getJson, KindredCluster, metric, type RowsAnswer, send } from "../harness/kafka-cluster.js";
+import { kcat } from "../harness/kcat.js";
 import { kindred, kindredJson } from "../harness/kindred-process.js";
 import { eventually } from "./kafka-fixture.js";
 
@@ -39,6 +41,7 @@ describe("an updater, a recall node and one that is both", () => {
   });
   afterAll(() => cluster.close());
 
+  const topic = (which: string): string => `${cluster.name}.${which}`;
   const wrongRole = { status: 421, body: expect.objectContaining({ code: "WRONG_ROLE" }) };
   const profile = (node: Node, user: string) => send<Profile>("GET", `${node.url}/v1/users/${user}`);
 
@@ -157,5 +160,35 @@ describe("an updater, a recall node and one that is both", () => {
     expect(rows[0]).toBeLessThan(users.length);
     // What was lost behind was measured by nobody: only what came while the node was there.
     expect(await metric(recall, "kindred_event_to_recall_seconds_count")).toBe(40);
+  });
+
+  it("take what kcat produces, by any codec; kcat reads what they write", async () => {
+    const brokers = kafkaBrokers();
+    const codecs = ["none", "gzip", "snappy", "lz4", "zstd"];
+    const before = (await profile(recall, users[0] as string)).body.events;
+    for (const codec of codecs) {
+      const lines = eventsOf(users.slice(0, 5), codec, Date.now()).map((event, i) => `${users[i]}|${JSON.stringify(event)}\n`);
+      // librdkafka chooses partitions by another hash unless it is told ours.
+      const args = ["-P", "-t", topic("events"), "-K", "|", "-z", codec, "-X", "partitioner=murmur2_random"];
+      await kcat(brokers, args, lines.join(""));
+    }
+    await eventually(async () => (await profile(recall, users[0] as string)).body.events === before + codecs.length);
+    await kcat(brokers, ["-P", "-t", topic("events"), "-p", "0"], "no event\n");
+    const all = ["-C", "-e", "-q", "-X", "isolation.level=read_committed"];
+    const letters = (): Promise<string> => kcat(brokers, [...all, "-t", topic("dead_letters"), "-f", "%k|%h|%s\\n"]);
+    await eventually(async () => (await letters()).includes("|no event\n"));
+    expect(await letters()).toMatch(new RegExp(`^${topic("events")} 0:\\d+\\|code=RECORD_UNREADABLE,message=.*\\|no event\\n$`));
+    const rows = (await kcat(brokers, [...all, "-t", topic("changelog"), "-f", "%p|%k|%S\\n"])).split("\n");
+    const of = partitionOf("", Buffer.from(users[0] as string), PARTITIONS);
+    expect(rows).toContainEqual(expect.stringMatching(new RegExp(`^${of}\\|u/${users[0]}\\|[1-9]`)));
+    const [position] = (await kcat(brokers, [...all, "-t", topic("changelog"), "-p", "0", "-f", "%k|%s\\n"]))
+      .split("\n")
+      .filter((line) => line.startsWith("p|"))
+      .slice(-1);
+    expect(JSON.parse(position?.slice(2) ?? "null")).toMatchObject({
+      version: 1,
+      offset: expect.any(Number),
+      hash: expect.stringMatching(/^[0-9a-f]{32}$/),
+    });
   });
 });
