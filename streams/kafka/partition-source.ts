@@ -224,6 +224,8 @@ export class PartitionSource {
 
   /** Whether everything that is ours and behind moves; and whether the topic is still the one that it was. */
   private async look(): Promise<void> {
+    // Of before the question: what is fetched while it is being answered may lie behind the end that the answer names.
+    const asked = new Map([...this.opened].map(([partition, { log }]) => [partition, log.next]));
     const marks = await this.watermarks();
     const { partitions, settings } = this.options;
     if (marks.size > partitions) return this.fail(partitionsDiffer(settings.topics, marks.size, partitions));
@@ -232,11 +234,12 @@ export class PartitionSource {
     for (const [partition, open] of this.opened) {
       const high = marks.get(partition)?.high ?? 0;
       const { next, full } = open.log;
-      if (high < next)
+      const before = asked.get(partition) ?? 0;
+      if (high < before)
         this.fail(
           new KindredError(
             "TOPIC_MISMATCH",
-            `${settings.topics.events} ends at ${high}, before the position ${next}: it was emptied or made anew`,
+            `${settings.topics.events} ends at ${high}, before the position ${before}: it was emptied or made anew`,
             `partition ${partition}`,
           ),
         );
