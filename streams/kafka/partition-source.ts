@@ -5,7 +5,7 @@ import type { Log } from "../../schemas/ports/log.js";
 import { AppendSignal } from "../append-signal.js";
 import type { KafkaSettings } from "./client.js";
 import { asKindredError } from "./kafka-errors.js";
-import { keepRunning } from "./keep-running.js";
+import { endsInTime, keepRunning } from "./keep-running.js";
 import { PartitionLog } from "./partition-log.js";
 import { MAX_WAIT_MS } from "./topic-follower.js";
 import { partitionsDiffer, type Watermarks, watermarksOf, withAdmin } from "./topics.js";
@@ -159,9 +159,9 @@ export class PartitionSource {
   async stop(): Promise<void> {
     this.closed = true;
     for (const timer of this.timers) clearInterval(timer);
-    await this.tellGroup();
+    await endsInTime(() => this.tellGroup(), this.options.log);
     for (const partition of [...this.opened.keys()]) this.close(partition);
-    await this.consumer.disconnect().catch((err: unknown) => this.options.log.warn({ err }, "the group could not be left"));
+    await endsInTime(() => this.consumer.disconnect(), this.options.log);
   }
 
   private onJoin(partitions: readonly number[]): void {
