@@ -1,14 +1,18 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Admin, ITopicConfig, Kafka } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { Offset, Partition } from "../../schemas/ids.js";
 import type { KafkaSettings } from "./client.js";
-import { asKindredError } from "./kafka-errors.js";
+import { asKindredError, typeOf } from "./kafka-errors.js";
 
 /** Where a partition of a topic begins and ends; an end is the place of the next record. */
 export interface Watermarks {
   readonly low: number;
   readonly high: number;
 }
+
+/** A topic that was just made, or whose broker just started: it knows of the topic a moment before it leads its partitions. */
+const NOT_YET = { type: "NOT_LEADER_FOR_PARTITION", tries: 50, everyMs: 200 } as const;
 
 const COMPACTED = [{ name: "cleanup.policy", value: "compact" }];
 /** Rows are rewritten all the time: the topic is cleaned when half of it is old. */
@@ -76,9 +80,20 @@ export async function partitionsOf(admin: Admin, topic: string): Promise<number>
   return topics[0]?.partitions.length ?? 0;
 }
 
+/** kafkajs itself does not ask again. */
+async function askLeaders<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++)
+    try {
+      return await ask();
+    } catch (error) {
+      if (typeOf(error) !== NOT_YET.type || tries === NOT_YET.tries) throw error;
+      await sleep(NOT_YET.everyMs);
+    }
+}
+
 /** Of each partition of a topic. */
 export async function watermarksOf(admin: Admin, topic: string): Promise<Map<Partition, Watermarks>> {
-  const offsets = await admin.fetchTopicOffsets(topic);
+  const offsets = await askLeaders(() => admin.fetchTopicOffsets(topic));
   return new Map(offsets.map(({ partition, low, high }) => [partition as Partition, { low: Number(low), high: Number(high) }]));
 }
 
