@@ -12,6 +12,7 @@ import { wantsMoves } from "./vector-engines.js";
 import { type NodeNews, type NodeWork, offerNode } from "./worker-ports.js";
 
 const METRICS_EVERY_MS = 1_000;
+const LEFT_BEHIND_MS = 1_000;
 
 const port = parentPort as MessagePort;
 const tell = (news: NodeNews): void => port.postMessage(news);
@@ -49,6 +50,8 @@ async function main({ config, work }: NodeWork): Promise<void> {
     } finally {
       // After the answer was posted.
       setImmediate(() => port.close());
+      // Connections that do not come to their end (streams/kafka/keep-running.ts) would keep the process.
+      setTimeout(() => process.exit(), LEFT_BEHIND_MS).unref();
     }
   });
   await started;

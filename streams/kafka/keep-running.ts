@@ -3,6 +3,8 @@ import type { Log } from "../../schemas/ports/log.js";
 import { isPassing } from "./kafka-errors.js";
 
 const AGAIN_MS = 1_000;
+/** Leaving takes as long as what is being fetched, and what is under way with the coordinator. */
+const ENDS_WITHIN_MS = 5_000;
 
 export interface Running {
   /** Whether it has been told to end. */
@@ -38,7 +40,28 @@ export function keepRunning(consumer: Consumer, run: () => Promise<void>, { clos
     }
     if (closed()) await consumer.disconnect().catch(() => undefined);
   };
+  // Told to end in the middle of a restart of its own, kafkajs ends what it has and starts all the same.
+  consumer.on(consumer.events.GROUP_JOIN, () => {
+    if (closed()) void consumer.disconnect().catch(() => undefined);
+  });
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) ended(payload.error);
   });
+}
+
+/**
+ * Leaves the brokers by `leave`, and waits no longer than that is worth: after a broker was killed kafkajs may wait for ever for an answer,
+ * and whoever is to end would stay, neither serving nor started again.
+ */
+export async function endsInTime(leave: () => Promise<unknown>, log: Log): Promise<void> {
+  let late: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    late = setTimeout(() => {
+      log.warn({ afterMs: ENDS_WITHIN_MS }, "a consumer does not come to its end and is left behind");
+      resolve();
+    }, ENDS_WITHIN_MS);
+  });
+  const left = leave().catch((err: unknown) => log.warn({ err }, "a group could not be left"));
+  await Promise.race([left, patience]);
+  clearTimeout(late);
 }

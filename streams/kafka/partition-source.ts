@@ -5,7 +5,7 @@ import type { Log } from "../../schemas/ports/log.js";
 import { AppendSignal } from "../append-signal.js";
 import type { KafkaSettings } from "./client.js";
 import { asKindredError } from "./kafka-errors.js";
-import { keepRunning } from "./keep-running.js";
+import { endsInTime, keepRunning } from "./keep-running.js";
 import { PartitionLog } from "./partition-log.js";
 import { MAX_WAIT_MS } from "./topic-follower.js";
 import { endsBefore, partitionsDiffer, type Watermarks, watermarksOf, withAdmin } from "./topics.js";
@@ -161,9 +161,9 @@ export class PartitionSource {
   async stop(): Promise<void> {
     this.closed = true;
     for (const timer of this.timers) clearInterval(timer);
-    await this.tellGroup();
+    await endsInTime(() => this.tellGroup(), this.options.log);
     for (const partition of [...this.opened.keys()]) this.close(partition);
-    await this.consumer.disconnect().catch((err: unknown) => this.options.log.warn({ err }, "the group could not be left"));
+    await endsInTime(() => this.consumer.disconnect(), this.options.log);
   }
 
   private onJoin(partitions: readonly number[]): void {
@@ -224,6 +224,8 @@ export class PartitionSource {
 
   /** Whether everything that is ours and behind moves; and whether the topic is still the one that it was. */
   private async look(): Promise<void> {
+    // Of before the question: what is fetched while it is being answered may lie behind the end that the answer names.
+    const asked = new Map([...this.opened].map(([partition, { log }]) => [partition, log.next]));
     const marks = await this.watermarks();
     const { partitions, settings } = this.options;
     if (marks.size > partitions) return this.fail(partitionsDiffer(settings.topics, marks.size, partitions));
@@ -232,7 +234,8 @@ export class PartitionSource {
     for (const [partition, open] of this.opened) {
       const high = marks.get(partition)?.high ?? 0;
       const { next, full } = open.log;
-      if (high < next) this.fail(endsBefore(settings.topics.events, partition, high, next));
+      const before = asked.get(partition) ?? 0;
+      if (high < before) this.fail(endsBefore(settings.topics.events, partition, high, before));
       const waits = this.assigned.has(partition) && !full && next < high && next === open.seen;
       open.stuckSince = waits ? (open.stuckSince ?? now) : undefined;
       open.seen = next;

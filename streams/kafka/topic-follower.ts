@@ -7,7 +7,7 @@ import type { Log } from "../../schemas/ports/log.js";
 import type { KafkaSettings } from "./client.js";
 import { refuseDamaged } from "./damaged-batch.js";
 import { asKindredError } from "./kafka-errors.js";
-import { keepRunning } from "./keep-running.js";
+import { endsInTime, keepRunning } from "./keep-running.js";
 import { endsBefore, endsOf, withAdmin } from "./topics.js";
 
 /** Longer waits of the broker for something to tell would only make ending slow. */
@@ -162,8 +162,10 @@ export class TopicFollower {
     if (!this.failed.aborted) this.failing.abort(new KindredError("NOT_READY", "reading was ended"));
     this.running = false;
     await this.joined.catch(() => undefined);
-    await this.consumer.disconnect().catch((err: unknown) => this.log.warn({ err }, "a reader could not leave its group"));
-    await withAdmin(this.kafka, (admin) => admin.deleteGroups([this.groupId])).catch(() => undefined);
+    await endsInTime(async () => {
+      await this.consumer.disconnect();
+      await withAdmin(this.kafka, (admin) => admin.deleteGroups([this.groupId])).catch(() => undefined);
+    }, this.log);
   }
 
   /** Each time that the group is joined, kafkajs would begin where it likes. */

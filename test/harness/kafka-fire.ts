@@ -1,6 +1,7 @@
 import { Kafka, logLevel, Partitioners, type Producer } from "kafkajs";
 import { seededRandom } from "../../bench/harness/seeded-random.js";
-import type { Offset, Partition } from "../../schemas/ids.js";
+import type { BehaviourEvent } from "../../schemas/event.js";
+import type { ItemId, Offset, Partition, UserId } from "../../schemas/ids.js";
 import { covers, formatPosition, parsePosition } from "../../schemas/position.js";
 import type { TestBroker } from "./kafka-broker.js";
 import { getJson, type KindredCluster, type RowsAnswer } from "./kafka-cluster.js";
@@ -19,6 +20,12 @@ export interface FireOptions {
   readonly pauseMs: number;
   /** How long a frozen member stands still: longer than its session. */
   readonly freezeMs: number;
+  /** A join at so many members is a leave instead; 4. */
+  readonly mostMembers?: number;
+  /** As the topic's values are; plain JSON by default. */
+  readonly encode?: (event: BehaviourEvent) => Buffer;
+  /** Environment of the member that is started as number `n`. */
+  readonly memberEnv?: (n: number) => Record<string, string>;
   readonly say?: (text: string) => void;
 }
 
@@ -37,7 +44,6 @@ export interface FireReport {
 /** Produces events without a pause and counts them by user; what a broker did not acknowledge is sent again with the same id. */
 class KnownSums {
   readonly counts = new Map<string, number>();
-  readonly end = new Map<Partition, Offset>();
   produced = 0;
   private stopped = false;
   private running: Promise<void> = Promise.resolve();
@@ -58,24 +64,24 @@ class KnownSums {
   }
 
   private async run(): Promise<void> {
-    const { users, seed, eventsPerSecond } = this.options;
+    const { users, seed, eventsPerSecond, encode = (event) => Buffer.from(JSON.stringify(event)) } = this.options;
     const random = seededRandom(seed);
     const tick = 50;
     let number = 0;
     while (!this.stopped) {
       const due = performance.now() + tick;
       const messages = Array.from({ length: Math.ceil((eventsPerSecond * tick) / 1000) }, () => {
-        const user = `u${random(users)}`;
+        const user = `u${random(users)}` as UserId;
         number++;
-        const event = { user, item: `song:${random(500)}`, action: "play", ts: 1_700_000_000_000 + number, id: `e${number}` };
+        const item = `song:${random(500)}` as ItemId;
+        const event = { user, item, type: "song", action: "play", ts: 1_700_000_000_000 + number, id: `e${number}` };
         this.counts.set(user, (this.counts.get(user) ?? 0) + 1);
-        return { key: user, value: JSON.stringify(event) };
+        return { key: user, value: encode(event) };
       });
       // Sent until it is acknowledged. What an earlier try left in the topic counts once: the ids say so.
       for (;;) {
         try {
-          const sent = await this.producer.send({ topic: this.topic, messages, acks: -1 });
-          for (const { partition } of sent) this.end.set(partition as Partition, 0 as Offset);
+          await this.producer.send({ topic: this.topic, messages, acks: -1 });
           break;
         } catch {
           await sleep(200);
@@ -98,20 +104,26 @@ export async function fire(cluster: KindredCluster, broker: TestBroker, options:
   });
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, createPartitioner: Partitioners.DefaultPartitioner });
   const topic = `${cluster.name}.events`;
-  const members: Member[] = [await cluster.start("updater")];
+  const members: Member[] = [];
+  let started = 0;
+  const join = async (directory?: string): Promise<void> => {
+    members.push(await cluster.start("updater", directory, options.memberEnv?.(started++)));
+  };
+  await join();
   await producer.connect();
   const sums = new KnownSums(producer, topic, options);
   sums.start();
-  members.push(await cluster.start("updater"));
+  await join();
   const away: string[] = [];
   const counted: Record<string, number> = {};
   const faults: Fault[] = ["kill", "freeze", "leave", "join", "kill", "broker restart", "kill", "freeze", "broker kill", "join"];
   for (let done = 0; done < options.faults; done++) {
     await sleep(options.pauseMs * (0.5 + random(1000) / 1000));
-    const kind = faults[done % faults.length] as Fault;
+    const next = faults[done % faults.length] as Fault;
+    const kind = next === "join" && members.length >= (options.mostMembers ?? 4) ? "leave" : next;
     say(`fault ${done + 1}/${options.faults}: ${kind}, ${members.length} members, ${sums.produced} events`);
     counted[kind] = (counted[kind] ?? 0) + 1;
-    await strike(kind, { cluster, broker, members, away, random, options });
+    await strike(kind, { broker, members, away, join, random, options });
   }
   await sums.stop();
   say(`${sums.produced} events produced`);
@@ -130,27 +142,24 @@ export async function fire(cluster: KindredCluster, broker: TestBroker, options:
 }
 
 interface Scene {
-  readonly cluster: KindredCluster;
   readonly broker: TestBroker;
   readonly members: Member[];
   /** Directories of members that are gone: one that joins may have been there before. */
   readonly away: string[];
+  readonly join: (directory?: string) => Promise<void>;
   readonly random: (below: number) => number;
   readonly options: FireOptions;
 }
 
-async function strike(kind: Fault, { cluster, broker, members, away, random, options }: Scene): Promise<void> {
+async function strike(kind: Fault, { broker, members, away, join, random, options }: Scene): Promise<void> {
   const pick = (): Member => members.splice(random(members.length), 1)[0] as Member;
-  const join = async (): Promise<void> => {
-    const directory = random(2) === 0 ? away.splice(0, 1)[0] : undefined;
-    members.push(await cluster.start("updater", directory));
-  };
+  const joins = (): Promise<void> => join(random(2) === 0 ? away.splice(0, 1)[0] : undefined);
   if (kind === "broker restart" || kind === "broker kill") {
     if (kind === "broker kill") await broker.kill();
     await broker.restart();
     return;
   }
-  if (kind === "join" || members.length === 0) return join();
+  if (kind === "join" || members.length === 0) return joins();
   const member = pick();
   if (kind === "freeze") {
     member.child.kill("SIGSTOP");
@@ -162,7 +171,7 @@ async function strike(kind: Fault, { cluster, broker, members, away, random, opt
   if (kind === "leave") await member.stop();
   else await member.kill();
   away.push(member.directory);
-  if (kind === "kill" || members.length === 0) await join();
+  if (kind === "kill" || members.length === 0) await joins();
 }
 
 async function endOf(kafka: Kafka, topic: string): Promise<Map<Partition, Offset>> {

@@ -34,6 +34,8 @@ export class ServerKeeper {
   async close(): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const closed = once(this.child, "exit");
+    // A bench has nothing else to wait for: its process would end here, before what it has to say.
+    this.child.ref();
     this.child.stdin?.end();
     await closed;
   }

@@ -150,10 +150,12 @@ export class OwnedPartition {
     const { follower, config } = this.parts;
     const topic = config.kafka.topics.changelog;
     let records = 0;
+    let applying: Promise<unknown> = Promise.resolve();
     follower.follow(topic, this.partition, replica.changelogNext, {
       take: async (messages, next) => {
         records += messages.length;
-        await replica.apply(changelogRecords(messages), next);
+        applying = replica.apply(changelogRecords(messages), next);
+        await applying;
       },
     });
     try {
@@ -161,6 +163,8 @@ export class OwnedPartition {
       return records;
     } finally {
       follower.unfollow(topic, this.partition);
+      // Where the partition is taken away meanwhile: the store is closed next, and a write that fails would end all reading.
+      await applying.catch(() => undefined);
     }
   }
 

@@ -1,0 +1,134 @@
+/**
+ * A partition of USERS users is lost: its updater is killed with -9, its directory removed, and it is started again. How long until it folds
+ * again, from its start until an event that was produced meanwhile is in the state; what of that was waiting for the group (until the killed
+ * member's session is over: kafkajs has no static membership), and what was reading the changelog.
+ *
+ *   npm run -s bench -- kafka-restore [--users 100000] [--events 2000000] [--partitions 1] [--peer ../shared/peers/kafka-streams]
+ *
+ * --peer: the Kafka Streams application of that folder does the same with its own topic of as many events and users, in a copy of the folder.
+ */
+import { execFile } from "node:child_process";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { parseArgs, promisify } from "node:util";
+import { startBroker } from "../test/harness/kafka-broker.js";
+import { getJson, KindredCluster, type RowsAnswer } from "../test/harness/kafka-cluster.js";
+import { temporaryDirectory } from "../test/harness/kindred-process.js";
+import { freePorts } from "../test/harness/server-process.js";
+import { startProducer } from "./harness/event-producer.js";
+import { cpuSecondsOf, residentMibOf } from "./harness/process-figures.js";
+import { Results, round } from "./harness/results.js";
+import { appliedOf, waitForEvents } from "./harness/topic-progress.js";
+
+const { values: flags } = parseArgs({
+  options: {
+    users: { type: "string", default: "100000" },
+    events: { type: "string", default: "2000000" },
+    partitions: { type: "string", default: "1" },
+    peer: { type: "string" },
+  },
+});
+const [users, events] = [Number(flags.users), Number(flags.events)];
+const SESSION_MS = 6_000;
+
+const results = new Results(
+  "kafka-restore",
+  `The state of ${users} users, ${events} events, is lost with its process and made again from the changelog.`,
+  ["who", "partitions", "users", "records read", "start → folds again: s", "of it restoring: s", "CPU s", "resident MiB"],
+);
+await ours();
+if (flags.peer !== undefined) await theirs(resolve(flags.peer));
+await results.write();
+
+interface Owned {
+  readonly msg: string;
+  readonly time: number;
+  readonly restored: number;
+  readonly seconds: number;
+}
+
+const entriesOf = (log: string, msg: string): Owned[] =>
+  log
+    .split("\n")
+    .filter((line) => line.startsWith("{") && line.endsWith("}"))
+    .map((line) => JSON.parse(line) as Owned)
+    .filter((entry) => entry.msg === msg);
+
+async function ours(): Promise<void> {
+  const broker = await startBroker({ forLoad: true });
+  const cluster = new KindredCluster(broker, "restore", {
+    KINDRED_KAFKA__PARTITIONS: flags.partitions,
+    KINDRED_KAFKA__SESSION_TIMEOUT_MS: String(SESSION_MS),
+  });
+  const produce = (count: number): Promise<number> =>
+    startProducer({ brokers: broker.brokers, topic: `${cluster.name}.events`, users, count, inTurn: true }).done;
+  try {
+    const first = await cluster.start("updater");
+    await produce(events);
+    await waitForEvents(first, events);
+    const before = await getJson<RowsAnswer>(`${first.url}/v1/state/hash`);
+    await first.kill();
+    await rm(first.directory, { recursive: true });
+    await produce(1);
+    const began = Date.now();
+    const second = await cluster.start("updater", first.directory);
+    await waitForEvents(second, appliedOf(before) + 1);
+    const seconds = (Date.now() - began) / 1000;
+    const pid = second.child.pid as number;
+    const after = await getJson<RowsAnswer>(`${second.url}/v1/state/hash`);
+    if (after.rows !== before.rows) throw new Error(`${after.rows} rows were restored of ${before.rows}`);
+    const owned = entriesOf(second.logText, "a partition is ours");
+    const given = Math.min(...entriesOf(second.logText, "the group gave these partitions").map(({ time }) => time));
+    const restoring = Math.max(...owned.map((entry) => entry.seconds));
+    const records = owned.reduce((sum, { restored }) => sum + restored, 0);
+    const figures = [round(seconds), round(restoring), round(cpuSecondsOf(pid)), round(residentMibOf(pid), 0)];
+    results.row("kindred", Number(flags.partitions), after.rows, records, ...figures);
+    results.note(
+      `kindred: ${round((given - began) / 1000)} s until the group gave the partition (its session is ${SESSION_MS / 1000} s here); the changelog has ` +
+        `${round(await changelogMib(broker.dataDir))} MiB on the broker, ${round(((await changelogMib(broker.dataDir)) * 2 ** 20) / records, 0)} bytes a record`,
+    );
+  } finally {
+    await cluster.close();
+    await broker.stop();
+  }
+}
+
+async function changelogMib(dataDir: string): Promise<number> {
+  const { stdout } = await promisify(execFile)("sh", ["-c", 'du -cbs "$0"/restore.changelog-* | tail -1', dataDir]);
+  return Number.parseInt(stdout, 10) / 2 ** 20;
+}
+
+/** In a copy: it writes beside itself, and its ports may be another's. */
+async function theirs(folder: string): Promise<void> {
+  const directory = await temporaryDirectory("bench-peer");
+  const [port = 0, controller = 0] = await freePorts(2);
+  const at = (name: string): string => join(directory.path, name);
+  const env = { ...process.env, BOOTSTRAP: `127.0.0.1:${port}` };
+  const run = (name: string, ...args: string[]): Promise<{ stdout: string }> =>
+    promisify(execFile)(at(name), args, { env, maxBuffer: 1 << 24 });
+  try {
+    await cp(folder, directory.path, { recursive: true });
+    for (const name of ["start-kafka.sh", "broker/server.properties"]) {
+      const text = await readFile(at(name), "utf8");
+      await writeFile(at(name), text.replaceAll("19192", String(port)).replaceAll("19193", String(controller)));
+    }
+    await run("fill.sh", String(events), String(users));
+    const { stdout } = await run("restore.sh", "eos", "1");
+    const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
+    const [folded, restored] = lines.map((line) => JSON.parse(line) as Record<string, number>);
+    if (!folded || !restored) throw new Error(`the peer said ${stdout}`);
+    const figures = [restored["restore_to_running_s"], restored["restore_phase_s"], restored["cpu_s"], restored["rss_mb"]];
+    results.row(
+      "Kafka Streams, exactly once, 1 thread",
+      8,
+      folded["users"] ?? 0,
+      restored["restored_records"] ?? 0,
+      ...figures.map((n) => n ?? null),
+    );
+    results.note("Kafka Streams: rows of 1,048 bytes; a static member, so that its restart waits for no session");
+  } finally {
+    const broker = Number(await readFile(at("broker/broker.pid"), "utf8").catch(() => "0"));
+    if (broker > 0) process.kill(broker);
+    await directory.remove();
+  }
+}
