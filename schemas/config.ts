@@ -197,11 +197,6 @@ const kafka = Type.Object(
     partitions: integer(8, 1, 10_000, "Partitions of the events topic where it has to be created; one that is there is taken as it is."),
     replicationFactor: integer(1, 1, 32, "Copies of the topics that have to be created."),
     format: choice(["registry", "json"], "registry", "Values in Confluent's wire format, or plain JSON."),
-    exactlyOnce: Type.Boolean({
-      default: true,
-      description:
-        "Whether each commit is a transaction, which fences an updater that lost its partition; false: at least once, a zombie may overwrite rows for a while.",
-    }),
     commitIntervalMs: integer(
       20,
       0,

@@ -88,7 +88,11 @@ async function importInto(target: ItemsTarget, batches: AsyncIterable<ItemsBatch
 function intoTopic(config: Config, signal: AbortSignal, run: (target: ItemsTarget) => Promise<Counts>): Promise<Counts> {
   return withTopics(config, signal, ({ items, intake }) =>
     run({
-      stored: (ids) => items.getMany(ids),
+      // Also what this command put a moment ago: labels of one item may be spread over the file.
+      stored: async (ids) => {
+        await items.caughtUp(signal);
+        return items.getMany(ids);
+      },
       put: async (infos) => {
         await intake.putItems(infos);
         return 0;

@@ -5,7 +5,7 @@ import type { CatalogueStore } from "../../schemas/ports/event-log.js";
 import { nextCatalogue } from "../../state/catalogue-builder.js";
 
 export interface CatalogueKeeperOptions {
-  readonly catalogues: Pick<CatalogueStore, "newest" | "get">;
+  readonly catalogues: CatalogueStore;
   /** Side information of every item, as it is now. */
   readonly items: () => AsyncIterable<ItemInfo>;
   readonly settings: FoldSettings;

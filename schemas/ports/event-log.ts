@@ -62,7 +62,6 @@ export interface LogReader {
 
 /** Stored catalogues: in the journal's directory or on a topic. */
 export interface CatalogueStore {
-  put(catalogue: Catalogue): Promise<void>;
   get(number: CatalogueNumber): Promise<Catalogue | undefined>;
   /** The highest number stored; 0 when none is. */
   newest(): Promise<CatalogueNumber | 0>;

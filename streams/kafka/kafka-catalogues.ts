@@ -1,7 +1,7 @@
 import type { Kafka, KafkaMessage } from "kafkajs";
 import type { Catalogue } from "../../schemas/catalogue.js";
 import { KindredError } from "../../schemas/errors.js";
-import type { CatalogueNumber, EpochMs, Partition } from "../../schemas/ids.js";
+import type { CatalogueNumber, EpochMs } from "../../schemas/ids.js";
 import type { CatalogueStore } from "../../schemas/ports/event-log.js";
 import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
 import type { Position } from "../../schemas/position.js";
@@ -26,6 +26,8 @@ export interface KafkaCataloguesOptions {
 
 /** Bytes of one record of a catalogue: below what brokers take as a rule, and so that few are needed. */
 const CHUNK_BYTES = 900_000;
+/** Rows of a partition may be of so many at once, and one more while one is activated. */
+const MAX_DECODED = 4;
 /** What a record is besides its piece of the catalogue, generously. */
 const CHUNK_HEAD_BYTES = 1_000;
 /** Says of each chunk how many there are. */
@@ -42,6 +44,8 @@ export class KafkaCatalogues implements CatalogueStore {
   private readonly table: TopicTable;
   private readonly transactions: Transactions;
   private readonly now: () => EpochMs;
+  /** The newest asked for: every partition of a process asks for the same ones. They are immutable. */
+  private readonly decoded = new Map<CatalogueNumber, Promise<Catalogue | undefined>>();
 
   constructor(private readonly options: KafkaCataloguesOptions) {
     const { kafka, groupId, limits, now = Date.now } = options;
@@ -65,18 +69,8 @@ export class KafkaCatalogues implements CatalogueStore {
     await this.table.caughtUp(signal);
   }
 
-  get leads(): boolean {
-    return this.transactions.isOpen;
-  }
-
   resign(): Promise<void> {
     return this.transactions.close();
-  }
-
-  /** As `publish`, and activates nothing. */
-  async put(catalogue: Catalogue): Promise<void> {
-    const chunks = await this.chunksOf(catalogue);
-    await this.transactions.run((send) => send(chunks));
   }
 
   /**
@@ -96,35 +90,21 @@ export class KafkaCatalogues implements CatalogueStore {
     });
   }
 
-  /** Activates a catalogue that is stored, in partitions that have not seen it: new ones. @throws as `publish` */
-  async activateIn(partitions: readonly Partition[], number: CatalogueNumber): Promise<Position> {
-    const { topic } = this.options.events;
-    const activations = partitions.map((partition) => activateRecord(topic, partition, number, this.now()));
-    return this.transactions.run(async (send) => positionAfter(topic, activations, await send(activations)));
-  }
-
-  /** Deletes catalogues below a number that nothing is folded with any more. @returns how many. @throws as `publish` */
-  async dropBefore(oldest: CatalogueNumber): Promise<number> {
-    const { topic } = this.options;
-    const tombstones: OutRecord[] = [];
-    const numbers = new Set<number>();
-    for await (const [key] of this.table.all("catalogue/")) {
-      const number = numberOf(key);
-      if (number >= oldest) break;
-      numbers.add(number);
-      tombstones.push({ topic, partition: 0, key, value: null, timestamp: this.now() });
-    }
-    if (tombstones.length > 0) await this.transactions.run((send) => send(tombstones));
-    return numbers.size;
-  }
-
   /** Reads the topic to its end where the catalogue is not at hand. @throws KindredError BROKER_FAILED, STATE_CORRUPT, DIRECTORY_NEWER */
   async get(number: CatalogueNumber, signal?: AbortSignal): Promise<Catalogue | undefined> {
-    const known = await this.bytesOf(number);
-    if (known) return decodeCatalogue(known);
-    await this.table.caughtUp(signal);
-    const read = await this.bytesOf(number);
-    return read && decodeCatalogue(read);
+    const decoded = this.decoded.get(number);
+    if (decoded) return decoded;
+    if (!(await this.has(number, signal))) return undefined;
+    const made = this.decode(number);
+    this.decoded.set(number, made);
+    made.catch(() => this.decoded.delete(number));
+    for (const oldest of this.decoded.keys()) if (this.decoded.size > MAX_DECODED) this.decoded.delete(oldest);
+    return made;
+  }
+
+  private async decode(number: CatalogueNumber): Promise<Catalogue | undefined> {
+    const bytes = await this.bytesOf(number);
+    return bytes && decodeCatalogue(bytes);
   }
 
   /** As `get`, but does not read it. */

@@ -11,8 +11,8 @@ const REQUEST_BYTES = 900_000;
 const REQUEST_RECORDS = 256;
 /** What a record costs beside its key and value, at most. */
 const RECORD_OVERHEAD_BYTES = 64;
-/** An owner that dies in the middle of a transaction keeps readers waiting for so long. */
-const TRANSACTION_TIMEOUT_MS = 15_000;
+/** An owner that dies in the middle of a transaction keeps readers waiting for so long, unless another takes the partition. A large commit needs many requests. */
+const TRANSACTION_TIMEOUT_MS = 60_000;
 /** The coordinator is a moment behind the last transaction: waiting longer at first would be most of a commit's time. */
 const RETRY = { initialRetryTime: 15, maxRetryTime: 1_000, multiplier: 1.5, factor: 0.2, retries: 40 } as const;
 
@@ -33,34 +33,34 @@ export class KafkaChangelog implements ChangelogWriter {
     private readonly producer: Producer,
     private readonly topic: string,
     private readonly partition: Partition,
-    private readonly exactlyOnce: boolean,
   ) {}
 
   /** Takes the partition: once it resolved no earlier owner can write. @throws KindredError BROKER_FAILED */
-  static async open(kafka: Kafka, { topics, groupId, exactlyOnce }: KafkaSettings, partition: Partition): Promise<KafkaChangelog> {
+  static async open(kafka: Kafka, { topics, groupId }: KafkaSettings, partition: Partition): Promise<KafkaChangelog> {
     const producer = kafka.producer({
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       createPartitioner: Partitioners.DefaultPartitioner,
       retry: RETRY,
-      ...(exactlyOnce && { transactionalId: `${groupId}-${topics.events}-${partition}`, transactionTimeout: TRANSACTION_TIMEOUT_MS }),
+      transactionalId: `${groupId}-${topics.events}-${partition}`,
+      transactionTimeout: TRANSACTION_TIMEOUT_MS,
     });
     try {
       await producer.connect();
       // The first transaction asks for the id's epoch, and that is what ends the old owner.
-      if (exactlyOnce) await (await producer.transaction()).abort();
+      await (await producer.transaction()).abort();
     } catch (error) {
       await producer.disconnect().catch(() => undefined);
       throw asKindredError(error, `the changelog of partition ${partition} could not be opened`);
     }
-    return new KafkaChangelog(producer, topics.changelog, partition, exactlyOnce);
+    return new KafkaChangelog(producer, topics.changelog, partition);
   }
 
   async write(records: readonly ChangelogRecord[], age?: CommitAge): Promise<number> {
     if (this.revoked) throw this.lost();
     try {
-      return this.exactlyOnce ? await this.transact(records, age) : await this.send(this.producer, records, age);
+      return await this.transact(records, age);
     } catch (error) {
       if (this.revoked || isFenced(error)) throw this.lost(error);
       throw asKindredError(error, `the changelog of partition ${this.partition} could not be written`);

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Kafka } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { BehaviourEvent, EventRules } from "../../schemas/event.js";
@@ -134,7 +135,9 @@ export class KafkaDeadLetters implements DeadLetters {
     const { codec, events: topic } = this.options;
     const encode = await codec.eventEncoder(topic.topic);
     const now = this.now();
-    const records = events.map((event) => eventRecord(topic, event, encode(event), now));
+    // A batch that is read again after a crash brings its letters again: replayed twice, such a letter counts once.
+    const identified = events.map((event, i) => ({ ...event, id: event.id ?? idOf(letters[i]?.letter.origin ?? "") }));
+    const records = identified.map((event) => eventRecord(topic, event, encode(event), now));
     return this.transactions.run(async (send) => {
       const position = positionAfter(topic.topic, records, await send(records));
       await send(letters.map(({ letter }) => this.tombstone(letter.origin, now)));
@@ -189,3 +192,6 @@ export class KafkaDeadLetters implements DeadLetters {
     }
   }
 }
+
+/** An event's id that its letter gives it. */
+const idOf = (origin: string): string => `letter-${hash("sha256", origin, "hex").slice(0, 32)}`;

@@ -18,7 +18,7 @@ export interface KafkaItemsOptions {
   readonly store: KeyValueStore;
   readonly codec: EventCodec;
   /** Side information that is kept now, and items whose side information was deleted. */
-  readonly onItems: (infos: readonly ItemInfo[], deleted: readonly ItemId[]) => void;
+  readonly onItems: (infos: readonly ItemInfo[], deleted: readonly ItemId[]) => Promise<void> | void;
   /** Keeps what could not be read, before it counts as read. */
   readonly onLetters: (letters: readonly NewDeadLetter[]) => Promise<void>;
   /** Ends waiting for the schema registry. */
@@ -38,7 +38,7 @@ export class KafkaItems {
       onTaken: (changes) => {
         const infos = changes.flatMap(({ value }) => (value === null ? [] : [infoOf(value)]));
         const deleted = changes.flatMap(({ key, value }) => (value === null ? [key.toString() as ItemId] : []));
-        options.onItems(infos, deleted);
+        return options.onItems(infos, deleted);
       },
     });
   }

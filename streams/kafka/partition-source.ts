@@ -29,6 +29,9 @@ export interface PartitionSourceOptions {
   readonly onFailed: (error: KindredError) => void;
 }
 
+/** What kafkajs knows of a batch beside what it says: where it was asked for from. */
+type Fetched = EachBatchPayload["batch"] & { readonly fetchedOffset?: string };
+
 interface Open {
   readonly log: PartitionLog;
   /** Folded and durable up to here: what the group is told. */
@@ -51,6 +54,7 @@ export class PartitionSource {
   private timers: NodeJS.Timeout[] = [];
   private lastBeat = 0;
   private joined = false;
+  private looking = false;
   private failure: KindredError | undefined;
   private closed = false;
   /** Where partitions ended when they were last looked at or fetched; what the lag is told from. */
@@ -77,6 +81,11 @@ export class PartitionSource {
     const { events } = consumer;
     const { topics, watchdogMs } = this.options.settings;
     consumer.on(events.GROUP_JOIN, ({ payload }) => this.onJoin(payload.memberAssignment[topics.events] ?? []));
+    // Until it has joined anew, kafkajs takes no word on what to fetch; joining places every partition again.
+    for (const ended of [events.STOP, events.CRASH] as const)
+      consumer.on(ended, () => {
+        this.joined = false;
+      });
     consumer.on(events.HEARTBEAT, () => this.onBeat());
     consumer.on(events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset, batchSize } }) => {
       if (batchSize === 0) this.opened.get(partition as Partition)?.log.push([], Number(lastOffset) + 1);
@@ -100,13 +109,7 @@ export class PartitionSource {
     } catch (error) {
       throw asKindredError(error, "the group could not be joined");
     }
-    this.timers = [
-      setInterval(() => void this.tellGroup(), COMMIT_EVERY_MS),
-      setInterval(
-        () => void this.look().catch((err: unknown) => this.options.log.warn({ err }, "the lag could not be read")),
-        watchdogMs / LOOKS,
-      ),
-    ];
+    this.timers = [setInterval(() => void this.tellGroup(), COMMIT_EVERY_MS), setInterval(() => void this.lookOnce(), watchdogMs / LOOKS)];
   }
 
   /** Fetches a partition that is ours from behind `from` on. */
@@ -204,10 +207,21 @@ export class PartitionSource {
     const end = Number(batch.highWatermark);
     if (end < open.log.next) return this.fail(endsBefore(batch.topic, partition, end, open.log.next));
     this.highs.set(partition, end);
+    // Of what was asked for before the partition was placed elsewhere, or from where retention has cut to: kafkajs goes on there by itself.
+    if (Number((batch as Fetched).fetchedOffset) > open.log.next && !(await this.wasCut(partition, open.log.next)))
+      return this.place(partition);
     open.log.push(batch.messages, Number(batch.lastOffset()) + 1, end);
     resolveOffset(batch.lastOffset());
     if (open.log.full) this.pause(partition);
     await heartbeat();
+  }
+
+  /** Whether records from `next` on are gone from the topic. */
+  private async wasCut(partition: Partition, next: number): Promise<boolean> {
+    const low = (await this.watermarks()).get(partition)?.low ?? 0;
+    if (low <= next) return false;
+    this.options.log.error({ partition, from: next, to: low }, "the topic's retention has cut events before they were fetched");
+    return true;
   }
 
   private async tellGroup(): Promise<void> {
@@ -215,11 +229,28 @@ export class PartitionSource {
     const news = [...this.opened].filter(([partition, { applied, told }]) => applied > told && this.assigned.has(partition));
     if (news.length === 0 || !this.joined) return;
     const offsets = news.map(([partition, { applied }]) => ({ topic, partition, offset: String(applied) }));
-    for (const [, open] of news) open.told = open.applied;
-    // Somebody else's partition by now, or a rebalance: nothing of ours depends on it.
-    await this.consumer
-      .commitOffsets(offsets)
-      .catch((err: unknown) => this.options.log.info({ err }, "the group was not told how far it is"));
+    const applied = news.map(([, open]) => [open, open.applied] as const);
+    try {
+      await this.consumer.commitOffsets(offsets);
+      for (const [open, told] of applied) open.told = told;
+    } catch (err) {
+      // Somebody else's partition by now, or a rebalance: nothing of ours depends on it.
+      this.options.log.info({ err }, "the group was not told how far it is");
+    }
+  }
+
+  /** One at a time. Where the brokers do not answer nothing can be fetched either: the time until then does not count. */
+  private async lookOnce(): Promise<void> {
+    if (this.looking) return;
+    this.looking = true;
+    try {
+      await this.look();
+    } catch (err) {
+      for (const open of this.opened.values()) open.stuckSince = undefined;
+      this.options.log.warn({ err }, "the lag could not be read");
+    } finally {
+      this.looking = false;
+    }
   }
 
   /** Whether everything that is ours and behind moves; and whether the topic is still the one that it was. */

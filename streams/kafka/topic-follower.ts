@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { Partition } from "../../schemas/ids.js";
@@ -29,6 +30,10 @@ interface Followed {
   next: number;
   readonly waiters: Set<{ readonly target: number; readonly done: () => void }>;
 }
+
+/** What brokers and the registry may mend by themselves. */
+const RETRIED: ReadonlySet<string> = new Set(["BROKER_FAILED", "REGISTRY_FAILED", "OVERLOADED"]);
+const AGAIN_MS = 500;
 
 const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
@@ -89,6 +94,11 @@ export class TopicFollower {
       onEnded: (error) => this.failing.abort(asKindredError(error, "reading topics has ended")),
       log: this.log,
     });
+    // Until it has joined anew, kafkajs takes no word on what to fetch.
+    for (const ended of [events.STOP, events.CRASH] as const)
+      this.consumer.on(ended, () => {
+        this.running = false;
+      });
     // Where all of a fetch is transaction markers or was aborted, kafkajs shows nothing but this.
     this.consumer.on(events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset, batchSize } }) => {
       if (batchSize === 0) this.reach(this.followed.get(keyOf(topic, partition)), Number(lastOffset) + 1);
@@ -149,17 +159,23 @@ export class TopicFollower {
     });
   }
 
+  /** Ends whoever waits; it is still to be closed. */
+  interrupt(): void {
+    if (!this.failed.aborted) this.failing.abort(new KindredError("NOT_READY", "reading was ended"));
+  }
+
   /** Resolves when everything that is in the partition by now was taken. @throws KindredError TOPIC_MISMATCH (it ends before `next`), as `reached` */
   async caughtUp(topic: string, partition: number, signal?: AbortSignal): Promise<void> {
+    // Of before the question: what is read while it is being answered may lie behind the end that the answer names.
+    const next = this.next(topic, partition) ?? 0;
     const end = (await endsOf(this.kafka, topic)).get(partition as Partition);
     if (!end) throw new KindredError("TOPIC_MISMATCH", `${topic} has no partition ${partition}`);
-    const next = this.next(topic, partition) ?? 0;
     if (end.high < next) throw endsBefore(topic, partition, end.high, next);
     if (end.low !== end.high) await this.reached(topic, partition, end.high, signal);
   }
 
   async close(): Promise<void> {
-    if (!this.failed.aborted) this.failing.abort(new KindredError("NOT_READY", "reading was ended"));
+    this.interrupt();
     this.running = false;
     await this.joined.catch(() => undefined);
     await endsInTime(async () => {
@@ -170,13 +186,13 @@ export class TopicFollower {
 
   /** Each time that the group is joined, kafkajs would begin where it likes. */
   private onJoin(assignment: Record<string, readonly number[]>): void {
+    this.running = true;
     for (const [topic, partitions] of Object.entries(assignment))
       for (const partition of partitions) {
         const followed = this.followed.get(keyOf(topic, partition));
         if (followed) this.place(topic, partition, followed.next);
         else this.consumer.pause([{ topic, partitions: [partition] }]);
       }
-    this.running = true;
   }
 
   private place(topic: string, partition: number, next: number): void {
@@ -194,7 +210,7 @@ export class TopicFollower {
       if (Number(batch.highWatermark) < followed.next)
         throw endsBefore(batch.topic, batch.partition, Number(batch.highWatermark), followed.next);
       if (!followed.follower.takesDamaged) refuseDamaged(batch.topic, batch.partition, records);
-      if (next > followed.next) await followed.follower.take(records, next);
+      if (next > followed.next) await this.take(followed, records, next);
     } catch (error) {
       this.failing.abort(error);
       throw error;
@@ -205,6 +221,20 @@ export class TopicFollower {
     resolveOffset(batch.lastOffset());
     this.reach(followed, next);
     await heartbeat();
+  }
+
+  /** What may pass is tried again, as long as the partition is followed: taking the same records twice changes nothing. */
+  private async take(followed: Followed, records: readonly KafkaMessage[], next: number): Promise<void> {
+    for (;;) {
+      try {
+        await followed.follower.take(records, next);
+        return;
+      } catch (error) {
+        if (!(error instanceof KindredError && RETRIED.has(error.code)) || this.failed.aborted) throw error;
+        this.log.warn({ err: error }, "what was read could not be taken; it is tried again");
+        await sleep(AGAIN_MS);
+      }
+    }
   }
 
   private reach(followed: Followed | undefined, next: number): void {

@@ -17,8 +17,8 @@ export interface TopicTableOptions {
   readonly changesOf?: (records: readonly KafkaMessage[], partition: number) => Promise<readonly TableChange[]>;
   /** `changesOf` knows what to do with damaged records (`damageOf`); else they end the reading. */
   readonly takesDamaged?: boolean;
-  /** Told once records are kept, in the order of their partition. */
-  readonly onTaken?: (changes: readonly TableChange[]) => void;
+  /** Told once records are kept, in the order of their partition; the next come when it has resolved. */
+  readonly onTaken?: (changes: readonly TableChange[]) => Promise<void> | void;
 }
 
 /** The value is null where the record deleted the key. */
@@ -94,7 +94,7 @@ export class TopicTable {
       return value === null ? { type: "del", key: stored } : { type: "put", key: stored, value };
     });
     await store.batch([...writes, { type: "put", key: this.placeKey(partition), value: Buffer.from(String(next)) }]);
-    if (changes.length > 0) onTaken?.(changes);
+    if (changes.length > 0) await onTaken?.(changes);
   }
 
   private keyOf(key: Buffer): Buffer {

@@ -37,9 +37,11 @@ export interface FireReport {
   /** Of the members together: each of the rows that it owns. */
   readonly members: readonly RowsAnswer[];
   readonly replay: RowsAnswer & { readonly events: number; readonly rejected: number };
-  /** Users whose events are not as many as were produced. */
+  /** Users with ids of events whose events are not as many as were produced. */
   readonly wrong: readonly { readonly user: string; readonly produced: number; readonly counted: number }[];
 }
+
+const hasIds = (user: UserId): boolean => Number(user.slice(1)) % 2 === 0;
 
 /** Produces events without a pause and counts them by user; what a broker did not acknowledge is sent again with the same id. */
 class KnownSums {
@@ -74,8 +76,11 @@ class KnownSums {
         const user = `u${random(users)}` as UserId;
         number++;
         const item = `song:${random(500)}` as ItemId;
-        const event = { user, item, type: "song", action: "play", ts: 1_700_000_000_000 + number, id: `e${number}` };
-        this.counts.set(user, (this.counts.get(user) ?? 0) + 1);
+        const ts = 1_700_000_000_000 + number;
+        // Of half of the users without ids, which would hide that something was folded twice: of those the clean replay is the judge,
+        // since what a broker did not acknowledge may be on the topic twice.
+        const event = { user, item, type: "song", action: "play", ts, ...(hasIds(user) && { id: `e${number}` }) };
+        if (hasIds(user)) this.counts.set(user, (this.counts.get(user) ?? 0) + 1);
         return { key: user, value: encode(event) };
       });
       // Sent until it is acknowledged. What an earlier try left in the topic counts once: the ids say so.

@@ -68,9 +68,10 @@ export class CatalogueLeader {
     await itemsCaughtUp();
     await lead();
     const own = new CatalogueKeeper({ ...keeper, onError: (error) => this.lost(error, ends) });
+    // From here on told of items, also of those that come while the first catalogue is being made.
+    this.keeper = own;
     await own.update();
     await announce();
-    this.keeper = own;
   }
 
   /** The next catalogue could not be made: from the begin, where that may help. */

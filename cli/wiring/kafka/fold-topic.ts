@@ -1,10 +1,9 @@
-import { join } from "node:path";
 import type { GenerationRef, ItemVectors } from "../../../schemas/catalogue.js";
 import type { Config } from "../../../schemas/config.js";
+import { KindredError } from "../../../schemas/errors.js";
 import { FIRST_CATALOGUE, type Offset, type Partition } from "../../../schemas/ids.js";
 import { formatPosition } from "../../../schemas/position.js";
 import { PartitionState } from "../../../state/partition-state.js";
-import { openRocksStore } from "../../../state/rocks-store.js";
 import { HashSum } from "../../../state/state-hash.js";
 import { DecodableReader, decodeKafka } from "../../../streams/kafka/decode-kafka.js";
 import { PartitionLog } from "../../../streams/kafka/partition-log.js";
@@ -15,10 +14,17 @@ import { sharedItemVectors } from "../fold-configuration.js";
 import { makeLogger } from "../offline.js";
 import { shadowDirectory } from "../updater-stores.js";
 import { KafkaTopics } from "./kafka-topics.js";
-import { ROCKS, STORED } from "./owned-partition.js";
+import { openPartitionStore, STORED } from "./partition-stores.js";
 
 /** What a fold of a whole topic came to. */
 export interface FoldedTopic extends BackfillReport {
+  readonly hash: string;
+  readonly rows: number;
+}
+
+interface FoldedPartition {
+  readonly partition: Partition;
+  readonly offset: Offset;
   readonly hash: string;
   readonly rows: number;
 }
@@ -29,31 +35,50 @@ interface Tally {
   done: number;
 }
 
+interface Fold {
+  readonly config: Config;
+  readonly topics: KafkaTopics;
+  readonly directory: string;
+  readonly itemVectors: (ref: GenerationRef) => ItemVectors;
+  readonly signal: AbortSignal;
+  readonly tally: Tally;
+  readonly tell: () => void;
+}
+
 /**
  * Folds the events topic anew, from its begin to its end as of now, into rows beside the live ones: no group, no changelog, nothing written to
  * any topic. The same records give the same rows, so that its hash is what the live rows' has to be. Goes on where it was stopped.
  */
-export async function foldTopic(config: Config, signal: AbortSignal, onProgress: OnProgress): Promise<FoldedTopic> {
+export async function foldTopic(config: Config, stop: AbortSignal, onProgress: OnProgress): Promise<FoldedTopic> {
   const log = makeLogger(config);
   const directory = shadowDirectory(config);
-  const itemVectors = sharedItemVectors();
-  const topics = await KafkaTopics.open({ config, log, directory: directory, follows: "events" });
+  const failing = new AbortController();
+  const signal = AbortSignal.any([stop, failing.signal]);
+  const topics = await KafkaTopics.open({ config, log, directory, follows: "events" });
   try {
     await topics.start(signal);
     const marks = await endsOf(topics.kafka, config.kafka.topics.events);
     const total = [...marks.values()].reduce((sum, { low, high }) => sum + high - low, 0);
     const tally: Tally = { events: 0, rejected: 0, done: 0 };
     const tell = (): void => onProgress(tally.events, total === 0 ? 1 : Math.min(1, tally.done / total));
-    const folded = await Promise.all(
-      [...marks].map((mark) => foldPartition(config, topics, itemVectors, mark, directory, signal, tally, tell)),
+    const fold: Fold = { config, topics, directory, itemVectors: sharedItemVectors(), signal, tally, tell };
+    const work = [...marks].map(([partition, ends]) =>
+      foldPartition(fold, partition, ends).catch((error: unknown) => {
+        // The others end too, before what they read is closed.
+        failing.abort(error);
+        throw error;
+      }),
     );
+    await Promise.allSettled(work);
+    if (stop.aborted) throw new KindredError("NOT_READY", "stopped before the end; the same command goes on from here");
+    const folded = await Promise.all(work);
     return {
       events: tally.events,
       rejected: tally.rejected,
       appended: tally.events,
       position: formatPosition(new Map(folded.map(({ partition, offset }) => [partition, offset]))),
       known: false,
-      done: !signal.aborted,
+      done: true,
       hash: HashSum.total(folded.map(({ hash }) => hash)),
       rows: folded.reduce((sum, { rows }) => sum + rows, 0),
     };
@@ -62,19 +87,11 @@ export async function foldTopic(config: Config, signal: AbortSignal, onProgress:
   }
 }
 
-async function foldPartition(
-  config: Config,
-  { follower, catalogues, codec }: KafkaTopics,
-  itemVectors: (ref: GenerationRef) => ItemVectors,
-  [partition, { low, high }]: readonly [Partition, Watermarks],
-  directory: string,
-  signal: AbortSignal,
-  tally: Tally,
-  tell: () => void,
-): Promise<{ partition: Partition; offset: Offset; hash: string; rows: number }> {
-  const topic = config.kafka.topics.events;
-  const { batchEvents, credits, cacheRows } = config.pipeline;
-  const store = await openRocksStore(join(directory, "state", String(partition)), ROCKS);
+async function foldPartition(fold: Fold, partition: Partition, { low, high }: Watermarks): Promise<FoldedPartition> {
+  const { config, topics, itemVectors, signal } = fold;
+  const { cacheRows } = config.pipeline;
+  const { catalogues } = topics;
+  const store = await openPartitionStore({ dataDir: fold.directory }, "state", partition);
   try {
     const state = await PartitionState.open({
       store,
@@ -86,17 +103,39 @@ async function foldPartition(
       publishes: false,
       ...STORED,
     });
-    const from = Math.max(low, state.appliedOffset) as Offset;
-    let room: (() => void) | undefined;
-    const records = new PartitionLog({ partition, from, capacity: 2 * batchEvents, lingerMs: 0, onRoom: () => room?.() });
-    follower.follow(topic, partition, from, {
-      take: async (messages, next) => {
-        records.push(messages, next);
-        if (records.full) await new Promise<void>((resolve) => (room = resolve));
-      },
-    });
-    const read = high > from ? follower.reached(topic, partition, high, signal) : Promise.resolve();
-    const finished = read.finally(() => records.finish());
+    await foldUpTo(fold, state, Math.max(low, state.appliedOffset) as Offset, high);
+    signal.throwIfAborted();
+    // Rows that wait for the newest catalogue follow it.
+    while (state.migrating) await state.commit(await state.fold([], state.appliedOffset));
+    await state.settled();
+    const { hash, rows } = state.summary();
+    return { partition, offset: state.appliedOffset, hash, rows };
+  } finally {
+    await store.close();
+  }
+}
+
+async function foldUpTo({ config, topics, signal, tally, tell }: Fold, state: PartitionState, from: Offset, high: number): Promise<void> {
+  const { follower, codec, catalogues } = topics;
+  const { partition } = state;
+  const topic = config.kafka.topics.events;
+  const { batchEvents: maxRecords, credits } = config.pipeline;
+  let room: () => void = () => undefined;
+  const records = new PartitionLog({ partition, from, capacity: 2 * maxRecords, lingerMs: 0, onRoom: () => room() });
+  const close = (): void => {
+    follower.unfollow(topic, partition);
+    records.close();
+    room();
+  };
+  signal.addEventListener("abort", close);
+  follower.follow(topic, partition, from, {
+    take: async (messages, next) => {
+      records.push(messages, next);
+      if (records.full) await new Promise<void>((resolve) => (room = resolve));
+    },
+  });
+  try {
+    const finished = (high > from ? follower.reached(topic, partition, high, signal) : Promise.resolve()).finally(() => records.finish());
     finished.catch(() => undefined);
     await runPipeline(
       {
@@ -114,21 +153,11 @@ async function foldPartition(
           tell();
         },
       },
-      { maxRecords: batchEvents, credits, signal },
+      { maxRecords, credits, signal },
     );
-    follower.unfollow(topic, partition);
-    room?.();
     if (!signal.aborted) await finished;
-    await drained(state);
-    await state.settled();
-    const { hash, rows } = state.summary();
-    return { partition, offset: state.appliedOffset, hash, rows };
   } finally {
-    await store.close();
+    signal.removeEventListener("abort", close);
+    close();
   }
-}
-
-/** Rows that wait for the newest catalogue follow it. */
-async function drained(state: PartitionState): Promise<void> {
-  while (state.migrating) await state.commit(await state.fold([], state.appliedOffset));
 }

@@ -8,7 +8,6 @@ import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
 import type { Log } from "../../../schemas/ports/log.js";
 import { openRocksStore } from "../../../state/rocks-store.js";
 import { type KafkaClient, kafkaClient } from "../../../streams/kafka/client.js";
-import { registerCodecs } from "../../../streams/kafka/codecs.js";
 import { KafkaCatalogues } from "../../../streams/kafka/kafka-catalogues.js";
 import { KafkaDeadLetters } from "../../../streams/kafka/kafka-dead-letters.js";
 import { KafkaFiles } from "../../../streams/kafka/kafka-files.js";
@@ -35,12 +34,15 @@ export interface KafkaTopicsOptions {
 /** Small tables, rarely written. */
 const ROCKS = { cacheBytes: 8 << 20, writeBufferBytes: 4 << 20 } as const;
 
-type Told = (infos: readonly ItemInfo[], deleted: readonly ItemId[]) => void;
+type Told = (infos: readonly ItemInfo[], deleted: readonly ItemId[]) => Promise<void> | void;
 
 /** The topics of one installation as a process uses them: what it produces to, and what of them it keeps. */
 export class KafkaTopics {
   readonly producer: KafkaProducer;
+  /** Of changelogs, or events. */
   readonly follower: TopicFollower;
+  /** Each by itself: one that waits (for the registry, or for a catalogue that a row asks for) must not keep the others from what it waits for. */
+  private readonly followers: readonly TopicFollower[];
   readonly catalogues: KafkaCatalogues;
   readonly items: KafkaItems;
   readonly generations: KafkaGenerations;
@@ -49,6 +51,9 @@ export class KafkaTopics {
   readonly intake: KafkaIntake;
   private readonly stopping = new AbortController();
   private told: Told = () => undefined;
+  private onGeneration: (announced: GenerationRef) => void = () => undefined;
+  /** Aborts when topics cannot be read any more. */
+  readonly failed: AbortSignal;
 
   private constructor(
     private readonly options: KafkaTopicsOptions,
@@ -63,24 +68,27 @@ export class KafkaTopics {
     const { kafka: settings, journal, deadLetters } = config;
     const { topics, groupId } = settings;
     const events = { topic: topics.events, partitions };
-    const followed = { rows: [topics.changelog], events: [topics.events], nothing: [] }[follows];
-    const follower = new TopicFollower(
-      kafka,
-      [...followed, topics.items, topics.catalogues, topics.generations, topics.files],
-      settings,
-      log,
-    );
+    const reading = (...names: string[]): TopicFollower => new TopicFollower(kafka, names, settings, log);
+    const tables = reading(topics.catalogues, topics.generations, topics.files);
+    const itemsFollower = reading(topics.items);
+    this.follower = reading(follows === "events" ? topics.events : topics.changelog);
+    this.followers = follows === "nothing" ? [tables, itemsFollower] : [tables, itemsFollower, this.follower];
+    this.failed = AbortSignal.any(this.followers.map(({ failed }) => failed));
     const room = { maxPendingBytes: journal.maxPendingBytes, maxPendingRecords: journal.maxLagEvents };
     const producer = new KafkaProducer(kafka, limits, room, log);
-    const common = { kafka, follower, store, settings, codec, events, limits, producer, groupId, log };
-    this.follower = follower;
+    const common = { kafka, follower: tables, store, settings, codec, events, limits, producer, groupId, log };
     this.producer = producer;
     this.catalogues = new KafkaCatalogues({ ...common, topic: topics.catalogues });
-    this.generations = new KafkaGenerations({ ...common, topic: topics.generations, onGeneration: () => undefined });
+    this.generations = new KafkaGenerations({
+      ...common,
+      topic: topics.generations,
+      onGeneration: (announced) => this.onGeneration(announced),
+    });
     this.deadLetters = new KafkaDeadLetters({ ...common, rules: eventRulesOf(config), maxLetters: deadLetters.limit });
     this.files = new KafkaFiles(common);
     this.items = new KafkaItems({
       ...common,
+      follower: itemsFollower,
       topic: topics.items,
       onItems: (infos, deleted) => this.told(infos, deleted),
       onLetters: (letters) => this.deadLetters.keep(letters),
@@ -96,7 +104,6 @@ export class KafkaTopics {
     const { kafka: settings, registry } = config;
     const store = await openRocksStore(join(directory, "topics"), ROCKS);
     try {
-      registerCodecs();
       const kafka = kafkaClient(settings, log);
       const partitions = await ensureTopics(kafka, settings);
       const limits = await new TopicLimits().load(kafka, Object.values(settings.topics));
@@ -111,9 +118,14 @@ export class KafkaTopics {
 
   /** Follows items, catalogues and what else is small from where it was left. */
   async start(signal: AbortSignal): Promise<void> {
-    await this.follower.start();
+    await Promise.all(this.followers.map((follower) => follower.start()));
     signal.throwIfAborted();
     await Promise.all([this.catalogues.open(), this.items.open(), this.generations.open(), this.files.open()]);
+  }
+
+  /** Ends whatever waits for topics; they are still to be closed. */
+  interrupt(): void {
+    for (const follower of this.followers) follower.interrupt();
   }
 
   get changelog(): string {
@@ -122,11 +134,6 @@ export class KafkaTopics {
 
   get partitionNumbers(): Partition[] {
     return Array.from({ length: this.partitions }, (_, partition) => partition as Partition);
-  }
-
-  /** Aborts when topics cannot be read any more. */
-  get failed(): AbortSignal {
-    return this.follower.failed;
   }
 
   /** From now on told what is new of items. */
@@ -141,17 +148,20 @@ export class KafkaTopics {
     for (const ref of live) if (!known.some((one) => isSameSpace(one, ref))) await this.generations.announce(ref, Date.now());
   }
 
-  /** Whether the group makes the vectors that this process would search. @throws KindredError CONFIG_INVALID */
-  async checkGenerations(ours: readonly GenerationRef[], signal: AbortSignal): Promise<void> {
+  /**
+   * Holds this process's item vectors against those that the group announces, now and from now on.
+   * @param differs told of one that this process would search in another space
+   * @throws KindredError CONFIG_INVALID: it is there already
+   */
+  async followGenerations(ours: readonly GenerationRef[], signal: AbortSignal, differs: (error: KindredError) => void): Promise<void> {
+    this.onGeneration = (theirs) => {
+      const error = differenceOf(ours, theirs);
+      if (error) differs(error);
+    };
     await this.generations.caughtUp(signal);
     for (const theirs of await this.generations.list()) {
-      const own = ours.find(({ generation }) => generation === theirs.generation);
-      if (own && !isSameSpace(own, theirs))
-        throw new KindredError(
-          "CONFIG_INVALID",
-          `generation ${theirs.generation} of the group is of kind ${theirs.kind} with ${theirs.dims} dimensions and seed ${theirs.seed}; ` +
-            `here it would have ${own.dims} and ${own.seed}: set generation0 as the updaters have it`,
-        );
+      const error = differenceOf(ours, theirs);
+      if (error) throw error;
     }
   }
 
@@ -162,7 +172,7 @@ export class KafkaTopics {
       () => this.deadLetters.close(),
       () => this.catalogues.close(),
       () => this.producer.close(),
-      () => this.follower.close(),
+      ...this.followers.map((follower) => () => follower.close()),
       () => this.codec.close(),
       () => this.store.close(),
     ])
@@ -172,6 +182,16 @@ export class KafkaTopics {
 
 const isSameSpace = (a: GenerationRef, b: GenerationRef): boolean =>
   a.generation === b.generation && a.kind === b.kind && a.dims === b.dims && a.seed === b.seed;
+
+function differenceOf(ours: readonly GenerationRef[], theirs: GenerationRef): KindredError | undefined {
+  const own = ours.find(({ generation }) => generation === theirs.generation);
+  if (!own || isSameSpace(own, theirs)) return undefined;
+  return new KindredError(
+    "CONFIG_INVALID",
+    `generation ${theirs.generation} of the group is of kind ${theirs.kind} with ${theirs.dims} dimensions and seed ${theirs.seed}; ` +
+      `here it would have ${own.dims} and ${own.seed}: set generation0 as the updaters have it`,
+  );
+}
 
 /** Works on the topics without being a node. */
 export async function withTopics<T>(config: Config, signal: AbortSignal, work: (topics: KafkaTopics) => Promise<T>): Promise<T> {

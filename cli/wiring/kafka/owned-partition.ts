@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { GenerationRef, ItemVectors } from "../../../schemas/catalogue.js";
 import type { Config } from "../../../schemas/config.js";
@@ -8,12 +7,12 @@ import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
 import type { Log } from "../../../schemas/ports/log.js";
 import { PartitionReplica } from "../../../state/partition-replica.js";
 import { PartitionState } from "../../../state/partition-state.js";
-import { openRocksStore } from "../../../state/rocks-store.js";
 import type { KafkaClient } from "../../../streams/kafka/client.js";
 import { DecodableReader, decodeKafka } from "../../../streams/kafka/decode-kafka.js";
 import type { KafkaCatalogues } from "../../../streams/kafka/kafka-catalogues.js";
-import { changelogRecords, KafkaChangelog } from "../../../streams/kafka/kafka-changelog.js";
+import { KafkaChangelog } from "../../../streams/kafka/kafka-changelog.js";
 import type { PartitionSource } from "../../../streams/kafka/partition-source.js";
+import { ReplicaReader } from "../../../streams/kafka/replica-reader.js";
 import type { TopicFollower } from "../../../streams/kafka/topic-follower.js";
 import { endsBefore } from "../../../streams/kafka/topics.js";
 import type { NewDeadLetter } from "../../../streams/new-dead-letter.js";
@@ -21,6 +20,7 @@ import type { AppliedBatch } from "../../../streams/operators/batches.js";
 import type { RowPublisher } from "../../../streams/operators/publish-rows.js";
 import { runPipeline } from "../../../streams/pipeline.js";
 import type { EventCodec } from "../../../streams/registry/event-codec.js";
+import { openPartitionStore, STORED } from "./partition-stores.js";
 
 export interface OwnedPartitionParts {
   readonly config: Config;
@@ -41,7 +41,9 @@ export interface OwnedPartitionParts {
 /** Whoever wants a row reads it from the changelog. */
 const NOWHERE: RowPublisher = { publish: () => undefined };
 const BACKOFF_MS = { first: 200, most: 5_000 };
-const CATALOGUE_POLL_MS = 100;
+/** What went well for so long is not what failed again and again. */
+const LONG_MS = 60_000;
+const CATALOGUE_POLL_MS = 250;
 /** What a broker, or another owner, may mend: everything else ends the process. */
 const PASSING = new Set(["BROKER_FAILED", "OWNERSHIP_LOST", "REGISTRY_FAILED"]);
 
@@ -82,13 +84,16 @@ export class OwnedPartition {
   private async run(): Promise<void> {
     const { signal } = this.stopping;
     const { log, onFailed, source } = this.parts;
-    for (let wait = BACKOFF_MS.first; !signal.aborted; wait = Math.min(2 * wait, BACKOFF_MS.most)) {
+    let wait: number = BACKOFF_MS.first;
+    while (!signal.aborted) {
+      const startedAt = performance.now();
       try {
         await this.once(signal);
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof KindredError && PASSING.has(error.code))) return onFailed(error);
         log.warn({ err: error, partition: this.partition }, "the partition is opened again");
+        wait = performance.now() - startedAt > LONG_MS ? BACKOFF_MS.first : Math.min(2 * wait, BACKOFF_MS.most);
         await sleep(wait, undefined, { signal }).catch(() => undefined);
         // Fenced by a new owner, or by a coordinator that lost patience: only the group knows, and only once it is asked again.
         if (error.code === "OWNERSHIP_LOST") await source.confirmed(signal).catch(() => undefined);
@@ -121,7 +126,7 @@ export class OwnedPartition {
   }
 
   private async withStore(work: (store: KeyValueStore) => Promise<void>): Promise<void> {
-    const store = await openRocksStore(stateDirectory(this.parts.config, this.partition), ROCKS);
+    const store = await openPartitionStore(this.parts.config, "state", this.partition);
     try {
       await work(store);
     } finally {
@@ -129,48 +134,24 @@ export class OwnedPartition {
     }
   }
 
-  /**
-   * What the changelog has and the store has not. After the writer was opened nobody else adds to it. A store that does not add up with it
-   * (it missed that rows went: the topic forgets that after a time) is made anew. @returns how many records were read
-   */
+  /** What the changelog has and the store has not. After the writer was opened nobody else adds to it. @returns how many records were read */
   private async restore(store: KeyValueStore, signal: AbortSignal): Promise<number> {
-    const { catalogues, itemVectors, log } = this.parts;
+    const { catalogues, itemVectors, log, follower, config } = this.parts;
     const replica = await PartitionReplica.open({ store, partition: this.partition, catalogues, itemVectors, ...STORED });
-    let records = await this.readChangelog(replica, signal);
-    if (!replica.complete) {
-      log.warn({ partition: this.partition }, "the store does not add up with its changelog and is made anew of it");
-      await replica.reset();
-      records += await this.readChangelog(replica, signal);
-    }
-    await replica.settled();
-    return records;
-  }
-
-  private async readChangelog(replica: PartitionReplica, signal: AbortSignal): Promise<number> {
-    const { follower, config } = this.parts;
-    const topic = config.kafka.topics.changelog;
-    let records = 0;
-    let applying: Promise<unknown> = Promise.resolve();
-    follower.follow(topic, this.partition, replica.changelogNext, {
-      take: async (messages, next) => {
-        records += messages.length;
-        applying = replica.apply(changelogRecords(messages), next);
-        await applying;
-      },
-    });
+    const reader = new ReplicaReader({ follower, topic: config.kafka.topics.changelog, replica, log });
     try {
-      await follower.caughtUp(topic, this.partition, signal);
-      return records;
+      await reader.readToEnd(signal);
     } finally {
-      follower.unfollow(topic, this.partition);
       // Where the partition is taken away meanwhile: the store is closed next, and a write that fails would end all reading.
-      await applying.catch(() => undefined);
+      await reader.stop();
+      await replica.settled();
     }
+    return reader.records;
   }
 
   /** Nothing is folded without one, and the group's leader is making it. */
   private async firstCatalogue(signal: AbortSignal): Promise<void> {
-    while ((await this.parts.catalogues.get(FIRST_CATALOGUE)) === undefined) await sleep(CATALOGUE_POLL_MS, undefined, { signal });
+    while (!(await this.parts.catalogues.has(FIRST_CATALOGUE, signal))) await sleep(CATALOGUE_POLL_MS, undefined, { signal });
   }
 
   private async openState(store: KeyValueStore): Promise<PartitionState> {
@@ -231,13 +212,5 @@ export class OwnedPartition {
   }
 }
 
-/** Whoever searches fingerprints makes their bands of the rows. */
-export const STORED = { bands: false } as const;
-
 /** Rows of one commit of a backlog: their bytes are in memory twice until the changelog has them. */
 const MOST_OPEN_ROWS = 16_384;
-
-/** Many partitions share the memory that the journal's one has. */
-export const ROCKS = { cacheBytes: 16 << 20, writeBufferBytes: 16 << 20 } as const;
-
-export const stateDirectory = ({ dataDir }: Config, partition: Partition): string => join(dataDir, "state", String(partition));

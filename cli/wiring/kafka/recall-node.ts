@@ -6,16 +6,16 @@ import type { FoldedBatch } from "../../../schemas/ports/folded-batch.js";
 import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
 import type { Position } from "../../../schemas/position.js";
 import { PartitionReplica } from "../../../state/partition-replica.js";
-import { openRocksStore } from "../../../state/rocks-store.js";
-import { agesOf, changelogRecords } from "../../../streams/kafka/kafka-changelog.js";
+import { agesOf } from "../../../streams/kafka/kafka-changelog.js";
+import { ReplicaReader } from "../../../streams/kafka/replica-reader.js";
 import { endsOf } from "../../../streams/kafka/topics.js";
 import { generationsOf, itemVectorsOf } from "../fold-configuration.js";
 import { SearchIndex } from "../search-index.js";
 import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { UpdaterCounters } from "../updater-counters.js";
 import { KafkaTopics } from "./kafka-topics.js";
-import { ROCKS, STORED } from "./owned-partition.js";
 import { ownerOf } from "./partition-owner.js";
+import { openPartitionStore, STORED } from "./partition-stores.js";
 
 /** How often in the time of the watchdog the end of the log is looked for. */
 const LOOKS = 4;
@@ -23,6 +23,7 @@ const LOOKS = 4;
 interface Followed {
   readonly store: KeyValueStore;
   readonly replica: PartitionReplica;
+  readonly reader: ReplicaReader;
 }
 
 /**
@@ -62,10 +63,10 @@ export class RecallNode implements ServingNode {
     const { topics } = this;
     const { signal } = this.stopping;
     await topics.start(signal);
-    await topics.checkGenerations(generationsOf(this.options.config), signal);
+    await topics.followGenerations(generationsOf(this.options.config), signal, (error) => this.fail(error));
     for (const partition of topics.partitionNumbers) this.followed.set(partition, await this.openReplica(partition));
     const startedAt = performance.now();
-    await Promise.all([...this.followed].map((entry) => this.catchUp(...entry)));
+    await Promise.all([...this.followed.values()].map(({ reader }) => reader.readToEnd(signal)));
     signal.throwIfAborted();
     const seconds = (performance.now() - startedAt) / 1000;
     this.options.log.info({ seconds, rows: this.rows() }, "the changelogs were read");
@@ -121,6 +122,7 @@ export class RecallNode implements ServingNode {
 
   interrupt(): void {
     this.stopping.abort(new KindredError("NOT_READY", "the recall node is stopping"));
+    this.topics.interrupt();
   }
 
   async close(): Promise<void> {
@@ -128,6 +130,7 @@ export class RecallNode implements ServingNode {
     clearInterval(this.saving);
     clearInterval(this.looking);
     await this.topics.close();
+    await this.opening?.catch(() => undefined);
     await this.saved;
     try {
       if (this.failure === undefined) await this.saveOnce();
@@ -138,44 +141,25 @@ export class RecallNode implements ServingNode {
   }
 
   private async openReplica(partition: Partition): Promise<Followed> {
-    const { dataDir } = this.options.config;
-    const store = await openRocksStore(join(dataDir, "recall", String(partition)), ROCKS);
+    const store = await openPartitionStore(this.options.config, "recall", partition);
     try {
-      const { catalogues } = this.topics;
-      const { itemVectors = itemVectorsOf } = this.options;
-      return { store, replica: await PartitionReplica.open({ store, partition, catalogues, itemVectors, ...STORED }) };
+      const { catalogues, follower, changelog: topic } = this.topics;
+      const { itemVectors = itemVectorsOf, log } = this.options;
+      const replica = await PartitionReplica.open({ store, partition, catalogues, itemVectors, ...STORED });
+      const reader = new ReplicaReader({ follower, topic, replica, log, applied: (...news) => this.recallable(...news) });
+      return { store, replica, reader };
     } catch (error) {
       await store.close();
       throw error;
     }
   }
 
-  /** Reads a changelog to its end, and goes on reading. A store that does not add up with it is made anew. */
-  private async catchUp(partition: Partition, { replica }: Followed): Promise<void> {
-    const { follower, changelog } = this.topics;
-    const { signal } = this.stopping;
-    this.follow(partition, replica);
-    await follower.caughtUp(changelog, partition, signal);
-    if (replica.complete) return;
-    this.options.log.warn({ partition }, "the store does not add up with its changelog and is made anew of it");
-    follower.unfollow(changelog, partition);
-    await replica.reset();
-    this.follow(partition, replica);
-    await follower.caughtUp(changelog, partition, signal);
-  }
-
-  private follow(partition: Partition, replica: PartitionReplica): void {
-    const { follower, changelog } = this.topics;
-    follower.follow(changelog, partition, replica.changelogNext, {
-      take: async (messages, next) => {
-        const batches = await replica.apply(changelogRecords(messages), next);
-        if (!this.opening) return;
-        await this.opening;
-        for (const batch of batches) this.publish(batch);
-        const now = Date.now();
-        for (const age of agesOf(messages)) if (age.acceptedAt >= this.liveSince) this.counters.recallable(age, now);
-      },
-    });
+  private async recallable(batches: readonly FoldedBatch[], messages: Parameters<typeof agesOf>[0]): Promise<void> {
+    if (!this.opening) return;
+    await this.opening;
+    for (const batch of batches) this.publish(batch);
+    const now = Date.now();
+    for (const age of agesOf(messages)) if (age.acceptedAt >= this.liveSince) this.counters.recallable(age, now);
   }
 
   private publish(batch: FoldedBatch): void {
@@ -201,7 +185,8 @@ export class RecallNode implements ServingNode {
     let put = index.putItems(this.topics.items.all());
     const first = put;
     this.topics.onItems((items) => {
-      put = put.then(() => index.putItems(items)).catch((error: unknown) => this.fail(error));
+      put = put.then(() => index.putItems(items));
+      return put;
     });
     await first;
     return index;

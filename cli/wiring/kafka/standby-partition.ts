@@ -1,10 +1,10 @@
 import { KindredError } from "../../../schemas/errors.js";
 import type { Partition } from "../../../schemas/ids.js";
 import { PartitionReplica } from "../../../state/partition-replica.js";
-import { openRocksStore } from "../../../state/rocks-store.js";
-import { changelogRecords } from "../../../streams/kafka/kafka-changelog.js";
-import { type OwnedPartitionParts, ROCKS, STORED, stateDirectory } from "./owned-partition.js";
+import { ReplicaReader } from "../../../streams/kafka/replica-reader.js";
+import type { OwnedPartitionParts } from "./owned-partition.js";
 import type { PartitionWork } from "./partition-slot.js";
+import { openPartitionStore, STORED } from "./partition-stores.js";
 
 /** A warm copy of a partition that another process owns: taken over, it has only the newest commits to read. */
 export class StandbyPartition implements PartitionWork {
@@ -12,7 +12,7 @@ export class StandbyPartition implements PartitionWork {
   private readonly running: Promise<void>;
 
   constructor(
-    private readonly parts: Pick<OwnedPartitionParts, "config" | "catalogues" | "itemVectors" | "follower" | "onFailed">,
+    private readonly parts: Pick<OwnedPartitionParts, "config" | "log" | "catalogues" | "itemVectors" | "follower" | "onFailed">,
     private readonly partition: Partition,
   ) {
     this.running = this.run().catch((error: unknown) => {
@@ -30,24 +30,20 @@ export class StandbyPartition implements PartitionWork {
   }
 
   private async run(): Promise<void> {
-    const { config, catalogues, itemVectors, follower } = this.parts;
-    const topic = config.kafka.topics.changelog;
-    const store = await openRocksStore(stateDirectory(config, this.partition), ROCKS);
-    let applying: Promise<unknown> = Promise.resolve();
+    const { config, catalogues, itemVectors, follower, log } = this.parts;
+    const { signal } = this.stopping;
+    const store = await openPartitionStore(config, "state", this.partition);
     try {
       const replica = await PartitionReplica.open({ store, partition: this.partition, catalogues, itemVectors, ...STORED });
-      const { signal } = this.stopping;
-      if (signal.aborted) return;
-      follower.follow(topic, this.partition, replica.changelogNext, {
-        take: async (messages, next) => {
-          applying = replica.apply(changelogRecords(messages), next);
-          await applying;
-        },
-      });
-      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      const reader = new ReplicaReader({ follower, topic: config.kafka.topics.changelog, replica, log });
+      try {
+        await reader.readToEnd(signal);
+        if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      } finally {
+        await reader.stop();
+        await replica.settled();
+      }
     } finally {
-      follower.unfollow(topic, this.partition);
-      await applying.catch(() => undefined);
       await store.close();
     }
   }

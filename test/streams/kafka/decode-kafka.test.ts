@@ -19,7 +19,7 @@ describe("DecodableReader", () => {
     const answer = new Promise<void>((resolve) => (known = resolve));
     let asked = 0;
     const codec = Object.assign(jsonCodec(), { ready: () => (asked++ === 0 ? Promise.resolve() : answer) });
-    const decodable = new DecodableReader(reader, codec);
+    const decodable = new DecodableReader(reader, codec, { has: async () => true });
     const options = { maxRecords: 10, signal: new AbortController().signal };
     expect(await decodable.read(0 as Offset, options)).toMatchObject({ endOffset: 1, more: true });
     expect(await decodable.read(1 as Offset, options)).toEqual({ partition: 0, records: [], endOffset: 1 });
