@@ -1,9 +1,11 @@
-import { type Kafka, type KafkaMessage, Partitioners, type Producer, type ProducerRecord } from "kafkajs";
+import type { Kafka, KafkaMessage, Producer, ProducerRecord } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs, Partition } from "../../schemas/ids.js";
 import type { ChangelogRecord, ChangelogWriter, CommitAge } from "../../schemas/ports/changelog.js";
 import type { KafkaSettings } from "./client.js";
 import { asKindredError, isFenced } from "./kafka-errors.js";
+import { connectIdempotent } from "./kafka-producer.js";
+import { takeId } from "./transactions.js";
 
 /** Bytes of records in one request: brokers take a megabyte by default, with what is around them. */
 const REQUEST_BYTES = 900_000;
@@ -37,23 +39,7 @@ export class KafkaChangelog implements ChangelogWriter {
 
   /** Takes the partition: once it resolved no earlier owner can write. @throws KindredError BROKER_FAILED */
   static async open(kafka: Kafka, { topics, groupId }: KafkaSettings, partition: Partition): Promise<KafkaChangelog> {
-    const producer = kafka.producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: Partitioners.DefaultPartitioner,
-      retry: RETRY,
-      transactionalId: `${groupId}-${topics.events}-${partition}`,
-      transactionTimeout: TRANSACTION_TIMEOUT_MS,
-    });
-    try {
-      await producer.connect();
-      // The first transaction asks for the id's epoch, and that is what ends the old owner.
-      await (await producer.transaction()).abort();
-    } catch (error) {
-      await producer.disconnect().catch(() => undefined);
-      throw asKindredError(error, `the changelog of partition ${partition} could not be opened`);
-    }
+    const producer = await takeId(kafka, `${groupId}-${topics.events}-${partition}`, TRANSACTION_TIMEOUT_MS, RETRY);
     return new KafkaChangelog(producer, topics.changelog, partition);
   }
 

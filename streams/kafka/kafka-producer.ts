@@ -1,4 +1,4 @@
-import { type Kafka, Partitioners, type Producer } from "kafkajs";
+import { type Kafka, Partitioners, type Producer, type RetryOptions } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { Offset, Partition } from "../../schemas/ids.js";
 import type { Log } from "../../schemas/ports/log.js";
@@ -34,6 +34,24 @@ interface Entry {
 }
 
 const TOO_LARGE: readonly (string | undefined)[] = ["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"];
+
+/** A producer of which each record arrives once, however often it is sent again. @throws KindredError BROKER_FAILED */
+export async function connectIdempotent(kafka: Kafka, retry: RetryOptions): Promise<Producer> {
+  const producer = kafka.producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    createPartitioner: Partitioners.DefaultPartitioner,
+    retry,
+  });
+  try {
+    await producer.connect();
+    return producer;
+  } catch (error) {
+    await producer.disconnect().catch(() => undefined);
+    throw asKindredError(error, "the brokers do not answer");
+  }
+}
 
 /**
  * One idempotent producer behind a group commit: what arrives while a send is under way goes together into the next, in the order
@@ -193,19 +211,7 @@ export class KafkaProducer {
 
   private async connected(): Promise<Producer> {
     if (this.producer) return this.producer;
-    const producer = this.kafka.producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: Partitioners.DefaultPartitioner,
-      retry: PATIENT,
-    });
-    try {
-      await producer.connect();
-    } catch (error) {
-      await producer.disconnect().catch(() => undefined);
-      throw asKindredError(error, "the brokers do not answer");
-    }
+    const producer = await connectIdempotent(this.kafka, PATIENT);
     this.producer = producer;
     return producer;
   }

@@ -71,7 +71,7 @@ export const endsBefore = (topic: string, partition: number, end: number, next: 
   );
 
 /** A topic was just made, or its leader has moved: passes, yet kafkajs gives up at once, with what it knew of the topic. */
-const UNLED: readonly (string | undefined)[] = ["NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"];
+const UNLED: readonly (string | undefined)[] = ["NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_TOPIC_OR_PARTITION"];
 const UNLED_TRIES = 50;
 const UNLED_MS = 200;
 

@@ -1,4 +1,4 @@
-import { type Kafka, Partitioners, type Producer } from "kafkajs";
+import { type Kafka, Partitioners, type Producer, type RetryOptions } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { Offset } from "../../schemas/ids.js";
 import { PATIENT } from "./client.js";
@@ -13,6 +13,35 @@ const TIMEOUT_MS = 20_000;
 
 /** Sends records within a transaction, and says where each of them lies. */
 export type Send = (records: readonly OutRecord[]) => Promise<Offset[]>;
+
+/** The broker is still busy with the last transaction when the next begins: a matter of milliseconds. */
+const RETRY = { ...PATIENT, initialRetryTime: 20 };
+
+/**
+ * A producer that has taken a transactional id: whoever had it can commit nothing any more, and a transaction that it left open is gone when this
+ * resolves.
+ * @throws KindredError BROKER_FAILED
+ */
+export async function takeId(kafka: Kafka, id: string, transactionTimeout: number, retry: RetryOptions = RETRY): Promise<Producer> {
+  const producer = kafka.producer({
+    transactionalId: id,
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    transactionTimeout,
+    createPartitioner: Partitioners.DefaultPartitioner,
+    retry,
+  });
+  try {
+    await producer.connect();
+    // kafkajs takes the id with the first transaction; an empty one is not even told to the broker.
+    await (await producer.transaction()).abort();
+    return producer;
+  } catch (error) {
+    await disconnect(producer);
+    throw asKindredError(error, `the transactional id ${id} could not be taken`);
+  }
+}
 
 /**
  * Transactions of one transactional id, one at a time. Who opens an id fences whoever had it before; so what is read from the topics
@@ -35,25 +64,7 @@ export class Transactions {
   /** Takes the id: a transaction that its last owner left open is gone when this resolves. @throws KindredError BROKER_FAILED */
   async open(): Promise<void> {
     await this.close();
-    const producer = this.kafka.producer({
-      transactionalId: this.id,
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      transactionTimeout: TIMEOUT_MS,
-      createPartitioner: Partitioners.DefaultPartitioner,
-      // The broker is still busy with the last transaction when the next begins: a matter of milliseconds.
-      retry: { ...PATIENT, initialRetryTime: 20 },
-    });
-    try {
-      await producer.connect();
-      // kafkajs takes the id with the first transaction; an empty one is not even told to the broker.
-      await (await producer.transaction()).abort();
-    } catch (error) {
-      await disconnect(producer);
-      throw asKindredError(error, `the transactional id ${this.id} could not be taken`);
-    }
-    this.producer = producer;
+    this.producer = await takeId(this.kafka, this.id, TIMEOUT_MS);
   }
 
   /**

@@ -22,6 +22,7 @@ const snapshot = (scale: number): UpdaterMetrics => ({
   bands: { largestBucket: 70_000, bucketsOverCap: 2, staleEntries: 123 },
   indexEf: 160,
   indexMeasureCpuSeconds: 0.5 * scale,
+  registry: { waiting: 2, failures: 4 * scale },
 });
 
 describe("the metrics", () => {
@@ -46,6 +47,8 @@ describe("the metrics", () => {
       "kindred_index_swap_duration_seconds histogram",
       "kindred_index_swaps_total counter",
       "kindred_recall_duration_seconds histogram",
+      "kindred_registry_failures_total counter",
+      "kindred_registry_waiting gauge",
       "kindred_source_lag_events gauge",
       "kindred_state_rows gauge",
     ]);
@@ -77,6 +80,8 @@ describe("the metrics", () => {
     expect(text).toContain("kindred_index_band_stale_entries 123");
     expect(text).toContain("kindred_index_ef 160");
     expect(text).toContain("kindred_index_measure_cpu_seconds_total 2.5");
+    expect(text).toContain("kindred_registry_waiting 2");
+    expect(text).toContain("kindred_registry_failures_total 20");
   });
 
   it("are served as text, with events, recalls and index rows of this server", async () => {

@@ -60,7 +60,7 @@ describe("kindred, called", () => {
     [["replay", "--from", "x.csv", "--batch", "0"], /integer from 1/],
     [["items", "import"], /--from/],
     [["serve", "--port", "http"], /server\.port: "http" is not an integer from 0 to 65535 \(flag --port\)/],
-    [["serve", "--role", "recall"], /not available in this version/],
+    [["serve", "--role", "recall"], /needs source\.kind kafka/],
     [["serve", "--role", "chief"], /all, updater, recall/],
     [["demo", "--listeners", "1"], /integer from 2/],
   ])("%j is wrong usage: 2, and says what is wrong", async (args, message) => {
