@@ -47,12 +47,11 @@ interface Owned {
   readonly seconds: number;
 }
 
-const entriesOf = (log: string, msg: string): Owned[] =>
-  log
-    .split("\n")
-    .filter((line) => line.startsWith("{") && line.endsWith("}"))
-    .map((line) => JSON.parse(line) as Owned)
-    .filter((entry) => entry.msg === msg);
+/** What a log says of one thing. */
+function entriesOf(log: string, msg: string): Owned[] {
+  const lines = log.split("\n").filter((line) => line.startsWith("{") && line.endsWith("}"));
+  return lines.map((line) => JSON.parse(line) as Owned).filter((entry) => entry.msg === msg);
+}
 
 async function ours(): Promise<void> {
   const broker = await startBroker({ forLoad: true });
