@@ -102,13 +102,12 @@ async function threads({ pid }: ChildProcess): Promise<string> {
 }
 
 /** Our updater over the topic, from nothing to its end. @returns also where its state is, and where its CPU went */
-async function ours(brokers: string, registry: string, group: string, exactlyOnce: boolean, data: string, ends: number) {
+async function ours(brokers: string, registry: string, group: string, data: string, ends: number) {
   const topics = ["items", "changelog", "dead_letters", "catalogues", "generations", "files"];
   const env: Record<string, string> = {
     KINDRED_SOURCE__KIND: "kafka",
     KINDRED_KAFKA__BROKERS: brokers,
     KINDRED_KAFKA__GROUP_ID: group,
-    KINDRED_KAFKA__EXACTLY_ONCE: String(exactlyOnce),
     KINDRED_KAFKA__TOPICS__EVENTS: TOPIC,
     KINDRED_REGISTRY__URL: registry,
     KINDRED_GENERATION0__DIMS: "64",
@@ -178,25 +177,18 @@ try {
     "CPU is that of the whole process from its start, JIT and runtime included; the machine was shared, so compare within the run.",
   );
   results.note("The peer commits every 100 ms; ours, while it is far behind, each 131,072 events of a partition or 10 s.");
-  const modes = [
-    ["eos", "exactly once", true],
-    ["alo", "at least once", false],
-  ] as const;
   // The peer first: it waits for as many events as the topic has places, and ours activates catalogues there.
-  for (const [mode, name] of modes) tell(`Kafka Streams, ${name}`, await peer(directory, brokers, mode));
-  for (const [mode, name, exactlyOnce] of modes) {
-    const data = join(scratch.path, mode);
-    const own = await ours(brokers, registry.url, `bench-${mode}`, exactlyOnce, data, EVENTS);
-    tell(`kindred, ${name}`, own.measured);
-    results.note(`kindred, ${name}: ${own.threads}.`);
-    await results.write();
-    if (!exactlyOnce) continue;
-    const { stored, logged, written } = await rowBytes(brokers, `bench-${mode}.changelog`, data);
-    results.note(
-      `A row: ${ROW_BYTES_PEER} bytes at the peer, in RocksDB and changelog alike; of ours ${Math.round(stored)} in RocksDB and ` +
-        `${Math.round(logged)} in the changelog, which got ${written} of them.`,
-    );
-  }
+  tell("Kafka Streams, exactly once", await peer(directory, brokers, "eos"));
+  tell("Kafka Streams, at least once", await peer(directory, brokers, "alo"));
+  const data = join(scratch.path, "data");
+  const own = await ours(brokers, registry.url, "bench", data, EVENTS);
+  tell("kindred, exactly once (it has no other)", own.measured);
+  results.note(`kindred: ${own.threads}.`);
+  const { stored, logged, written } = await rowBytes(brokers, "bench.changelog", data);
+  results.note(
+    `A row: ${ROW_BYTES_PEER} bytes at the peer, in RocksDB and changelog alike; of ours ${Math.round(stored)} in RocksDB and ` +
+      `${Math.round(logged)} in the changelog, which got ${written} of them.`,
+  );
   await results.write();
 } finally {
   await registry.stop();

@@ -4,7 +4,6 @@ import type { EpochMs, Partition } from "../../schemas/ids.js";
 import type { ChangelogRecord, ChangelogWriter, CommitAge } from "../../schemas/ports/changelog.js";
 import type { KafkaSettings } from "./client.js";
 import { asKindredError, isFenced } from "./kafka-errors.js";
-import { connectIdempotent } from "./kafka-producer.js";
 import { takeId } from "./transactions.js";
 
 /** Bytes of records in one request: brokers take a megabyte by default, with what is around them. */

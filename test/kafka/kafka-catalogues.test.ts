@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Catalogue } from "../../schemas/catalogue.js";
-import type { CatalogueNumber, ItemId, Partition } from "../../schemas/ids.js";
+import type { CatalogueNumber, ItemId } from "../../schemas/ids.js";
 import { KafkaCatalogues } from "../../streams/kafka/kafka-catalogues.js";
 import { TopicLimits } from "../../streams/kafka/out-records.js";
 import { Transactions } from "../../streams/kafka/transactions.js";

@@ -51,6 +51,7 @@ export class KafkaUpdater implements ServingNode {
       log,
       kafka,
       source: this.source,
+      partitions,
       follower,
       catalogues,
       codec,
@@ -134,6 +135,7 @@ export class KafkaUpdater implements ServingNode {
 
   interrupt(): void {
     this.stopping.abort(new KindredError("NOT_READY", "the updater is stopping"));
+    this.topics.interrupt();
   }
 
   /** What is under way is committed, then the group is left: others go on where this one ended. */

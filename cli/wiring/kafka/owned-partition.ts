@@ -27,6 +27,8 @@ export interface OwnedPartitionParts {
   readonly log: Log;
   readonly kafka: KafkaClient;
   readonly source: PartitionSource;
+  /** Of the topic: what a process may keep in memory is shared by them. */
+  readonly partitions: number;
   /** Reads changelogs. */
   readonly follower: TopicFollower;
   readonly catalogues: KafkaCatalogues;
@@ -161,7 +163,7 @@ export class OwnedPartition {
       partition: this.partition,
       catalogues,
       itemVectors,
-      cacheRows: config.pipeline.cacheRows,
+      cacheRows: Math.ceil(config.pipeline.cacheRows / this.parts.partitions),
       initialCatalogue: FIRST_CATALOGUE,
       publishes: false,
       open: { records: config.kafka.batchEvents, rows: MOST_OPEN_ROWS },
