@@ -34,6 +34,8 @@ interface Followed {
 /** What brokers and the registry may mend by themselves. */
 const RETRIED: ReadonlySet<string> = new Set(["BROKER_FAILED", "REGISTRY_FAILED", "OVERLOADED"]);
 const AGAIN_MS = 500;
+/** How often in the time of the watchdog it looks. */
+const LOOKS = 4;
 
 const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
@@ -47,6 +49,12 @@ export class TopicFollower {
   private readonly consumer: Consumer;
   private readonly groupId: string;
   private running = false;
+  private readonly watchdogMs: number;
+  private watching: NodeJS.Timeout | undefined;
+  /** When kafkajs last showed that it is at work. */
+  private aliveAt = performance.now();
+  /** Batches that are being taken: nothing is fetched meanwhile. */
+  private taking = 0;
   private joined: Promise<void> = Promise.resolve();
   private readonly failing = new AbortController();
 
@@ -58,6 +66,7 @@ export class TopicFollower {
   ) {
     // Each who waits for a place listens to it.
     setMaxListeners(0, this.failing.signal);
+    this.watchdogMs = settings.watchdogMs;
     this.groupId = `${settings.groupId}-reader-${randomUUID()}`;
     this.consumer = kafka.consumer({
       groupId: this.groupId,
@@ -94,6 +103,11 @@ export class TopicFollower {
       onEnded: (error) => this.failing.abort(asKindredError(error, "reading topics has ended")),
       log: this.log,
     });
+    for (const sign of [events.FETCH, events.HEARTBEAT, events.GROUP_JOIN] as const)
+      this.consumer.on(sign, () => {
+        this.aliveAt = performance.now();
+      });
+    this.watching = setInterval(() => void this.watch(), this.watchdogMs / LOOKS);
     // Until it has joined anew, kafkajs takes no word on what to fetch.
     for (const ended of [events.STOP, events.CRASH] as const)
       this.consumer.on(ended, () => {
@@ -177,6 +191,7 @@ export class TopicFollower {
   async close(): Promise<void> {
     this.interrupt();
     this.running = false;
+    clearInterval(this.watching);
     await this.joined.catch(() => undefined);
     await endsInTime(async () => {
       await this.consumer.disconnect();
@@ -206,6 +221,7 @@ export class TopicFollower {
     const records = batch.messages.filter(({ offset }) => Number(offset) >= followed.next);
     const next = Number(batch.lastOffset()) + 1;
     const beating = setInterval(() => void heartbeat().catch(() => undefined), 1_000);
+    this.taking++;
     try {
       if (Number(batch.highWatermark) < followed.next)
         throw endsBefore(batch.topic, batch.partition, Number(batch.highWatermark), followed.next);
@@ -216,11 +232,25 @@ export class TopicFollower {
       throw error;
     } finally {
       clearInterval(beating);
+      this.taking--;
+      this.aliveAt = performance.now();
     }
     if (this.followed.get(keyOf(batch.topic, batch.partition)) !== followed) return;
     resolveOffset(batch.lastOffset());
     this.reach(followed, next);
     await heartbeat();
+  }
+
+  /** kafkajs may wait for ever after a broker went: where one answers and nothing is fetched, this ends, for whoever starts the process again. */
+  private async watch(): Promise<void> {
+    const isStill = (): boolean => this.taking === 0 && performance.now() - this.aliveAt >= this.watchdogMs;
+    if (!isStill() || this.failed.aborted) return;
+    const answers = await withAdmin(this.kafka, (admin) => admin.listTopics()).then(
+      () => true,
+      () => false,
+    );
+    if (answers && isStill())
+      this.failing.abort(new KindredError("NOT_FETCHED", `nothing was fetched for ${this.watchdogMs} ms`, this.topics.join(", ")));
   }
 
   /** What may pass is tried again, as long as the partition is followed: taking the same records twice changes nothing. */
