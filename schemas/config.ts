@@ -198,7 +198,7 @@ const kafka = Type.Object(
     replicationFactor: integer(1, 1, 32, "Copies of the topics that have to be created."),
     format: choice(["registry", "json"], "registry", "Values in Confluent's wire format, or plain JSON."),
     commitIntervalMs: integer(
-      20,
+      40,
       0,
       60_000,
       "Least time between two commits of a partition: longer ones are cheaper, and fresher answers come later.",
