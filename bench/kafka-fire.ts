@@ -94,7 +94,7 @@ function publish({ faults, produced, wrong, live, members, replay }: FireReport,
       .join(", ")}; ${members.length} members at the end`,
   );
   results.note(
-    `the replay folded ${replay.events} records: what the broker took and did not acknowledge was produced again, and counted once by its id`,
+    `the replay folded ${replay.events} records; half of the users' events have no id, so that one folded twice would show in the hash`,
   );
   results.note(`state hash ${replay.hash} of ${replay.rows} rows`);
   if (wrong.length === 0 && changelogs && folded && replay.rejected === 0) return;
