@@ -16,15 +16,15 @@ const settings = buildConfig([
 /** A member whose fetches bring what the test says: a broker cannot be told to leave a partition alone. */
 class Member {
   high = 0;
-  private readonly heard = new Map<string, (event: { payload: unknown }) => void>();
+  private readonly heard: { readonly name: string; readonly listener: (event: { payload: unknown }) => void }[] = [];
   eachBatch: (payload: EachBatchPayload) => Promise<void> = async () => undefined;
   private next = 0;
 
   get kafka(): Kafka {
     const nothing = async (): Promise<void> => undefined;
     const consumer = {
-      events: { GROUP_JOIN: "join", HEARTBEAT: "beat", END_BATCH_PROCESS: "end", CRASH: "crash" },
-      on: (name: string, listener: (event: { payload: unknown }) => void) => this.heard.set(name, listener),
+      events: { GROUP_JOIN: "join", HEARTBEAT: "beat", END_BATCH_PROCESS: "end", CRASH: "crash", STOP: "stop" },
+      on: (name: string, listener: (event: { payload: unknown }) => void) => this.heard.push({ name, listener }),
       run: async ({ eachBatch }: Pick<Member, "eachBatch">) => {
         this.eachBatch = eachBatch;
       },
@@ -36,7 +36,8 @@ class Member {
   }
 
   join(): void {
-    this.heard.get("join")?.({ payload: { memberAssignment: { [settings.topics.events]: [0] } } });
+    for (const { name, listener } of this.heard)
+      if (name === "join") listener({ payload: { memberAssignment: { [settings.topics.events]: [0] } } });
   }
 
   /** One more record is fetched. */
