@@ -50,7 +50,9 @@ interface ReplayOptions extends ClientOptions {
 
 export function addReplay(program: Command, terminal: Terminal): void {
   addClientOptions(
-    program.command("replay").description("a backfill through the very same pipeline: from a file, or the journal into a shadow state"),
+    program
+      .command("replay")
+      .description("a backfill through the very same pipeline: from a file, or the live log (journal or topic) into a shadow state"),
   )
     .option("--from <file>", "csv, tsv or ndjson, gzipped or not; `journal` or `kafka`, the live log (the default with --into shadow)")
     .option("--format <format>", `${FILE_FORMATS.join(", ")} (default: by the file's name)`, choiceFlag(...FILE_FORMATS))
@@ -108,7 +110,7 @@ async function sourceOf(path: string, options: ReplayOptions): Promise<BackfillS
 }
 
 /** Whether the live log itself is folded anew, and no file. @throws KindredError USAGE */
-function isLog({ from, into }: ReplayOptions, { source }: Config): boolean {
+function isLog({ from, into, since, until, speed }: ReplayOptions, { source }: Config): boolean {
   if (from === undefined && into === "live") throw new KindredError("USAGE", "--from FILE is needed; see kindred replay --help");
   if (from !== undefined && from !== "journal" && from !== "kafka") {
     if (source.kind === "kafka" && into === "shadow")
@@ -121,6 +123,8 @@ function isLog({ from, into }: ReplayOptions, { source }: Config): boolean {
   if (into === "live") throw new KindredError("USAGE", `the ${from} is in the live state already; --into shadow folds it anew beside it`);
   if (from !== undefined && from !== source.kind)
     throw new KindredError("USAGE", `source.kind is ${source.kind}; allowed: --from ${source.kind}`);
+  if (since !== undefined || until !== undefined || speed !== undefined)
+    throw new KindredError("USAGE", "the live log is folded anew as a whole: --since, --until and --speed are for files");
   return true;
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { GenerationRef, ItemVectors } from "../../../schemas/catalogue.js";
 import type { Config } from "../../../schemas/config.js";
 import { KindredError } from "../../../schemas/errors.js";
@@ -54,6 +55,8 @@ export async function foldTopic(config: Config, stop: AbortSignal, onProgress: O
   const directory = shadowDirectory(config);
   const failing = new AbortController();
   const signal = AbortSignal.any([stop, failing.signal]);
+  // Every partition listens.
+  setMaxListeners(0, signal);
   const topics = await KafkaTopics.open({ config, log, directory, follows: "events" });
   try {
     await topics.start(signal);
