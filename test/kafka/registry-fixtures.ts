@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import avsc from "avsc";
 import { registryUrl } from "../harness/given-servers.js";
 
 export { registryUrl };
@@ -17,6 +18,18 @@ export async function ask<T>(method: string, path: string, body?: unknown): Prom
   });
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
   return (await answer.json()) as T;
+}
+
+/** Writes values in the wire format, by an Avro schema that the registry has under `id`. */
+export function framed(id: number, schema: object): (value: object) => Buffer {
+  const type = avsc.Type.forSchema(structuredClone(schema) as avsc.Schema);
+  return (value) => Buffer.concat([Buffer.from([0, id >>> 24, id >>> 16, id >>> 8, id]), type.toBuffer(value)]);
+}
+
+/** Writes by an Avro schema that is registered for `topic`, as any producer does. */
+export async function avroProducer(topic: string, schema: object): Promise<(value: object) => Buffer> {
+  const { id } = await ask<{ id: number }>("POST", `/subjects/${topic}-value/versions`, { schema: JSON.stringify(schema) });
+  return framed(id, schema);
 }
 
 /** Stands before the registry: it can be taken away and brought back, and counts what is asked. */

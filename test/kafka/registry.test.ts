@@ -9,14 +9,13 @@ import {
   SerdeType,
   SubjectNameStrategyType,
 } from "@confluentinc/schemaregistry";
-import avsc from "avsc";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type BehaviourEvent, parseEvent } from "../../schemas/event.js";
 import { type ItemInfo, parseItemInfo } from "../../schemas/item.js";
 import { type EventCodec, registryCodec } from "../../streams/registry/event-codec.js";
 import { temporaryDirectory } from "../harness/kindred-process.js";
-import { ask, newTopic, RegistryDoor, registryUrl } from "./registry-fixtures.js";
+import { ask, avroProducer, newTopic, RegistryDoor, registryUrl } from "./registry-fixtures.js";
 
 const LATEST = Date.UTC(2030, 0, 1);
 const quiet = { warn: () => undefined };
@@ -53,13 +52,6 @@ const anyEvent = fc
 const anyItem = fc
   .record({ item: text, type: text, title: maybe(text), creators: fc.array(text), tags: fc.array(text), scene: maybe(text) })
   .map(item);
-
-/** Writes by an Avro schema that is registered for `topic`, as any producer does. */
-async function producer(topic: string, schema: object): Promise<(value: object) => Buffer> {
-  const { id } = await ask<{ id: number }>("POST", `/subjects/${topic}-value/versions`, { schema: JSON.stringify(schema) });
-  const type = avsc.Type.forSchema(structuredClone(schema) as avsc.Schema);
-  return (value) => Buffer.concat([Buffer.from([0, id >>> 24, id >>> 16, id >>> 8, id]), type.toBuffer(value)]);
-}
 
 const avroEvent = (...more: object[]): object => ({
   type: "record",
@@ -132,8 +124,8 @@ describe("a real schema registry", () => {
 
   it("serves an old producer and a new one side by side", async () => {
     const topic = newTopic();
-    const old = await producer(topic, avroEvent());
-    const now = await producer(
+    const old = await avroProducer(topic, avroEvent());
+    const now = await avroProducer(
       topic,
       avroEvent({ name: "value", type: ["null", "double"], default: null }, { name: "trace", type: "bytes", default: "" }),
     );
@@ -163,13 +155,13 @@ describe("a real schema registry", () => {
 
   it("refuses our schema where the topic has another that it does not fit, and says so", async () => {
     const topic = newTopic();
-    await producer(topic, { type: "record", name: "BehaviourEvent", namespace: "kindred", fields: [{ name: "user", type: "long" }] });
+    await avroProducer(topic, { type: "record", name: "BehaviourEvent", namespace: "kindred", fields: [{ name: "user", type: "long" }] });
     const refused = { code: "SCHEMA_INCOMPATIBLE", canRetry: false, message: expect.stringContaining(`${topic}-value`) };
     await expect(codec.eventEncoder(topic)).rejects.toThrow(expect.objectContaining(refused));
   });
 
   it("names an id that it does not have, and the good ones go on", async () => {
-    const write = await producer(newTopic(), avroEvent());
+    const write = await avroProducer(newTopic(), avroEvent());
     const bogus = Buffer.concat([Buffer.from([0, 0x7f, 0xff, 0xff, 0xfe]), write(GOOD).subarray(5)]);
     const values = [bogus, write(GOOD), null];
     await codec.ready(values, ever);
@@ -178,7 +170,7 @@ describe("a real schema registry", () => {
   });
 
   it("cut short at any byte a value is an error with a code, and never another event", async () => {
-    const write = await producer(newTopic(), avroEvent());
+    const write = await avroProducer(newTopic(), avroEvent());
     const whole = write(GOOD);
     for (let length = 0; length < whole.length; length++) {
       const cut = whole.subarray(0, length);
@@ -190,7 +182,10 @@ describe("a real schema registry", () => {
 
   it("that is away is waited for, nothing is refused, and known ids go on", async () => {
     const door = await open();
-    const [known, unknown] = [await producer(newTopic(), avroEvent()), await producer(newTopic(), avroEvent({ name: "x", type: "int" }))];
+    const [known, unknown] = [
+      await avroProducer(newTopic(), avroEvent()),
+      await avroProducer(newTopic(), avroEvent({ name: "x", type: "int" })),
+    ];
     const waiting = registryCodec({ url: door.url, log: quiet });
     await waiting.ready([known(GOOD)], ever);
     await door.shut();
@@ -215,7 +210,7 @@ describe("a real schema registry", () => {
   it("is not needed by a start that finds its schemas kept, and is asked where one is damaged", async () => {
     const place = await temporaryDirectory("registry");
     const door = await open();
-    const [one, two] = [await producer(newTopic(), avroEvent()), await producer(newTopic(), avroEvent({ name: "y", type: "int" }))];
+    const [one, two] = [await avroProducer(newTopic(), avroEvent()), await avroProducer(newTopic(), avroEvent({ name: "y", type: "int" }))];
     const values = [one(GOOD), two({ ...GOOD, y: 2 })];
     const options = { url: door.url, cacheDirectory: place.path, log: quiet };
     const first = registryCodec(options);

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import avsc from "avsc";
 import type { Message } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BEHAVIOUR_EVENT_AVRO } from "../../schemas/avro.js";
@@ -11,7 +10,7 @@ import { KindredCluster, metric, send } from "../harness/kafka-cluster.js";
 import { KafkaTopics } from "../harness/kafka-topics.js";
 import { kindredJson } from "../harness/kindred-process.js";
 import { eventually } from "./kafka-fixture.js";
-import { ask, RegistryDoor } from "./registry-fixtures.js";
+import { ask, avroProducer, framed, RegistryDoor } from "./registry-fixtures.js";
 
 type Node = Awaited<ReturnType<KindredCluster["start"]>>;
 interface Letter {
@@ -33,17 +32,6 @@ function userOf(wanted: number, i: number): string {
   for (let n = 0, seen = 0; ; n++) if (partition(`u${n}`) === wanted && seen++ === i) return `u${n}`;
 }
 const [USER, OTHER] = [userOf(0, 0), userOf(0, 1)];
-
-/** Writes by an Avro schema that is registered for the topic, as any producer does. */
-async function writer(schema: object): Promise<(value: object) => Buffer> {
-  const { id } = await ask<{ id: number }>("POST", `/subjects/${name}.events-value/versions`, { schema: JSON.stringify(schema) });
-  return framed(id, schema);
-}
-
-function framed(id: number, schema: object): (value: object) => Buffer {
-  const type = avsc.Type.forSchema(structuredClone(schema) as avsc.Schema);
-  return (value) => Buffer.concat([Buffer.from([0, id >>> 24, id >>> 16, id >>> 8, id]), type.toBuffer(value)]);
-}
 
 /** Ours, of an earlier day and of a later one. */
 const schemaOf = (fields: readonly object[]): object => ({ ...BEHAVIOUR_EVENT_AVRO, fields });
@@ -78,9 +66,9 @@ describe("whatever lies on the events topic", () => {
       KINDRED_KAFKA__SESSION_TIMEOUT_MS: "6000",
       KINDRED_REGISTRY__URL: door.url,
     });
-    old = await writer(OLD);
+    old = await avroProducer(`${name}.events`, OLD);
     node = await cluster.start("all");
-    current = await writer(NEW);
+    current = await avroProducer(`${name}.events`, NEW);
   });
   afterAll(async () => {
     await cluster?.close();

@@ -7,7 +7,7 @@ export interface CatalogueLeaderParts {
   readonly log: Log;
   readonly keeper: Omit<CatalogueKeeperOptions, "onError">;
   /** Takes the writing of catalogues from whoever had it. */
-  readonly lead: () => Promise<void>;
+  readonly lead: (signal: AbortSignal) => Promise<void>;
   readonly resign: () => Promise<void>;
   /** Resolves when everything that is known of items by now is in the local store. */
   readonly itemsCaughtUp: () => Promise<void>;
@@ -66,7 +66,7 @@ export class CatalogueLeader {
   private async lead(ends: AbortSignal): Promise<void> {
     const { lead, itemsCaughtUp, announce, keeper } = this.parts;
     await itemsCaughtUp();
-    await lead();
+    await lead(ends);
     const own = new CatalogueKeeper({ ...keeper, onError: (error) => this.lost(error, ends) });
     // From here on told of items, also of those that come while the first catalogue is being made.
     this.keeper = own;

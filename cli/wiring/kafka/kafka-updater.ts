@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { KindredError } from "../../../schemas/errors.js";
-import type { EpochMs, Offset, Partition } from "../../../schemas/ids.js";
+import type { Offset, Partition } from "../../../schemas/ids.js";
 import type { UpdaterMetrics } from "../../../schemas/ports/admin.js";
-import type { Position } from "../../../schemas/position.js";
 import type { PartitionState } from "../../../state/partition-state.js";
 import { PartitionSource } from "../../../streams/kafka/partition-source.js";
 import { foldSettingsOf, generationsOf, sharedItemVectors } from "../fold-configuration.js";
@@ -11,7 +10,7 @@ import { UpdaterCounters } from "../updater-counters.js";
 import { CatalogueLeader } from "./catalogue-leader.js";
 import { KafkaTopics } from "./kafka-topics.js";
 import { OwnedPartition, type OwnedPartitionParts } from "./owned-partition.js";
-import { ownerOf } from "./partition-owner.js";
+import { appliedOf, ownerOf } from "./partition-owner.js";
 import { PartitionSlot } from "./partition-slot.js";
 import { StandbyPartition } from "./standby-partition.js";
 
@@ -79,7 +78,7 @@ export class KafkaUpdater implements ServingNode {
         publish: (next) => catalogues.publish(next),
         minIntervalMs: config.catalogue.minIntervalMs,
       },
-      lead: () => catalogues.lead(),
+      lead: (signal) => catalogues.lead(signal),
       resign: () => catalogues.resign(),
       itemsCaughtUp: () => items.caughtUp(this.stopping.signal),
       announce: () => topics.announce(generationsOf(config)),
@@ -120,12 +119,8 @@ export class KafkaUpdater implements ServingNode {
     () => this.topics.partitions,
   );
 
-  applied(): { readonly position: Position; readonly eventTime: EpochMs } {
-    const states = this.states();
-    return {
-      position: new Map(states.map(({ partition, appliedOffset }) => [partition, appliedOffset])),
-      eventTime: states.reduce((newest, { eventTime }) => Math.max(newest, eventTime), 0),
-    };
+  applied(): ReturnType<ServingNode["applied"]> {
+    return appliedOf(this.states());
   }
 
   metrics(): UpdaterMetrics {

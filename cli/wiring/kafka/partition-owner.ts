@@ -1,6 +1,7 @@
 import { KindredError } from "../../../schemas/errors.js";
-import type { CatalogueNumber, Partition, UserId } from "../../../schemas/ids.js";
+import type { CatalogueNumber, EpochMs, Offset, Partition, UserId } from "../../../schemas/ids.js";
 import type { ProfileDetails, StateOwner, StateSummary, VerifyReport } from "../../../schemas/ports/admin.js";
+import type { Position } from "../../../schemas/position.js";
 import { HashSum } from "../../../state/state-hash.js";
 import { partitionOf } from "../../../streams/kafka/out-records.js";
 
@@ -37,6 +38,19 @@ export function ownerOf(here: () => readonly PartitionRows[], partitions: () => 
         faultCount: reports.reduce((sum, { faultCount }) => sum + faultCount, 0),
       };
     },
+  };
+}
+
+/** How far these partitions are. */
+export function appliedOf(
+  here: readonly { readonly partition: Partition; readonly appliedOffset: Offset; readonly eventTime: EpochMs }[],
+): {
+  readonly position: Position;
+  readonly eventTime: EpochMs;
+} {
+  return {
+    position: new Map(here.map(({ partition, appliedOffset }) => [partition, appliedOffset])),
+    eventTime: here.reduce((newest, { eventTime }) => Math.max(newest, eventTime), 0),
   };
 }
 

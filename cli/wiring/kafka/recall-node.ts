@@ -4,7 +4,6 @@ import type { EpochMs, Offset, Partition } from "../../../schemas/ids.js";
 import type { UpdaterMetrics } from "../../../schemas/ports/admin.js";
 import type { FoldedBatch } from "../../../schemas/ports/folded-batch.js";
 import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
-import type { Position } from "../../../schemas/position.js";
 import { PartitionReplica } from "../../../state/partition-replica.js";
 import { agesOf } from "../../../streams/kafka/kafka-changelog.js";
 import { ReplicaReader } from "../../../streams/kafka/replica-reader.js";
@@ -14,7 +13,7 @@ import { SearchIndex } from "../search-index.js";
 import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { UpdaterCounters } from "../updater-counters.js";
 import { KafkaTopics } from "./kafka-topics.js";
-import { ownerOf } from "./partition-owner.js";
+import { appliedOf, ownerOf } from "./partition-owner.js";
 import { openPartitionStore, STORED } from "./partition-stores.js";
 
 /** How often in the time of the watchdog the end of the log is looked for. */
@@ -102,12 +101,8 @@ export class RecallNode implements ServingNode {
     () => this.topics.partitions,
   );
 
-  applied(): { readonly position: Position; readonly eventTime: EpochMs } {
-    const replicas = [...this.followed.values()].map(({ replica }) => replica);
-    return {
-      position: new Map(replicas.map(({ partition, appliedOffset }) => [partition, appliedOffset])),
-      eventTime: replicas.reduce((newest, { eventTime }) => Math.max(newest, eventTime), 0),
-    };
+  applied(): ReturnType<ServingNode["applied"]> {
+    return appliedOf([...this.followed.values()].map(({ replica }) => replica));
   }
 
   metrics(): UpdaterMetrics {
