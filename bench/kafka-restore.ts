@@ -93,7 +93,8 @@ async function ours(): Promise<void> {
 }
 
 async function changelogMib(dataDir: string): Promise<number> {
-  const { stdout } = await promisify(execFile)("sh", ["-c", 'du -cbs "$0"/restore.changelog-* | tail -1', dataDir]);
+  // The indexes beside the records are as large as they may ever be from the start.
+  const { stdout } = await promisify(execFile)("sh", ["-c", 'du -cb "$0"/restore.changelog-*/*.log | tail -1', dataDir]);
   return Number.parseInt(stdout, 10) / 2 ** 20;
 }
 

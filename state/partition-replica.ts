@@ -16,7 +16,7 @@ import { encodeMeta, type PartitionMeta, summaryOf } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
 import { encodeChangesFrom, PartitionUpkeep } from "./partition-upkeep.js";
 import { toPublishedRows } from "./published-rows.js";
-import { ReplicaChunk } from "./replica-chunk.js";
+import { ReplicaChunk, type ReplicaPart } from "./replica-chunk.js";
 import { ReplicaRows, readBefore } from "./replica-rows.js";
 import { RowCache } from "./row-cache.js";
 import { readRowHead } from "./row-record.js";
@@ -28,6 +28,8 @@ export interface PartitionReplicaOptions
   extends Pick<PartitionStateOptions, "store" | "partition" | "catalogues" | "itemVectors" | "bands"> {
   /** Most rows written at once; default 4,096. */
   readonly chunkRows?: number;
+  /** How much `applyOn` keeps in memory, bytes; default 32 MiB. */
+  readonly openBytes?: number;
 }
 
 const NOTHING = { folded: 0, duplicates: 0, erased: 0, skipped: 0 } as const;
@@ -46,6 +48,9 @@ export class PartitionReplica implements RowSource {
   readonly #options: PartitionReplicaOptions;
   readonly #arena = new WriteArena(1 << 20);
   readonly #turns = new WriteTurns();
+  /** What is taken and not written yet, and where reading goes on behind it. */
+  #chunk = new ReplicaChunk();
+  #chunkNext = 0;
   #opened!: OpenedPartition;
   #items!: ItemFinder;
   #meta!: PartitionMeta;
@@ -96,27 +101,35 @@ export class PartitionReplica implements RowSource {
   }
 
   /**
-   * Applies what follows `changelogNext`, in the order of the changelog; gives what readers are to see, in order. Where it fails, or the
+   * Applies what follows what was taken last, in the order of the changelog; gives what readers are to see, in order. Where it fails, or the
    * process ends in it, the same records are applied again.
    * @param next where reading goes on behind them
    * @throws KindredError UNKNOWN_CATALOGUE (not stored yet), STATE_CORRUPT, DIRECTORY_NEWER, STORAGE_FAILED (open it again)
    */
   apply(records: readonly ChangelogRecord[], next: number): Promise<FoldedBatch[]> {
-    const { chunkRows = 4096 } = this.#options;
     return this.#turns.take(async () => {
-      this.#check();
       const batches: FoldedBatch[] = [];
-      let chunk = new ReplicaChunk();
-      for (const record of records) {
-        chunk.take(record, this.#where);
-        if (chunk.rows.size + chunk.tombstones.size < chunkRows) continue;
-        batches.push(await this.#write(chunk, this.#mark.next));
-        chunk = new ReplicaChunk();
-      }
-      if (!chunk.empty) batches.push(await this.#write(chunk, next));
-      else if (next !== this.#mark.next) await this.#store([], { ...this.#mark, next });
+      this.#take(records, next);
+      await this.#writeChunk((made) => batches.push(this.#published(made)));
       return batches;
     });
+  }
+
+  /**
+   * As `apply` for many records that nobody reads meanwhile: they are kept, the newest of each user, and written when they are many, so that a row
+   * that changed often is made once. `apply` or `flush` ends it; readers are to be filled from the rows then.
+   * @throws KindredError as `apply`
+   */
+  applyOn(records: readonly ChangelogRecord[], next: number): Promise<void> {
+    return this.#turns.take(async () => {
+      this.#take(records, next);
+      if (this.#chunk.bytes >= (this.#options.openBytes ?? 32 << 20)) await this.#writeChunk();
+    });
+  }
+
+  /** Writes what `applyOn` keeps. @throws KindredError as `apply` */
+  flush(): Promise<void> {
+    return this.#turns.take(() => this.#writeChunk());
   }
 
   /**
@@ -131,6 +144,7 @@ export class PartitionReplica implements RowSource {
       try {
         await this.#clear();
         await this.#load();
+        this.#chunk = new ReplicaChunk();
       } catch (error) {
         this.#failure = error;
         throw error;
@@ -184,6 +198,7 @@ export class PartitionReplica implements RowSource {
     this.#items = new ItemFinder(opened.items);
     this.#meta = opened.meta;
     this.#mark = opened.mark;
+    this.#chunkNext = opened.mark.next;
     this.#contexts = opened.contexts;
     this.#upkeep = new PartitionUpkeep(store, this.#turns, opened);
     this.#reader = new PartitionReader({ store, partition, contexts: () => [...this.#contexts], cache: new RowCache(1) });
@@ -198,19 +213,41 @@ export class PartitionReplica implements RowSource {
     await store.batch([unswept, { type: "del", key: CHANGELOG_KEY }], { sync: true });
   }
 
-  /** Writes a chunk, and what the store says of itself then. Nothing of the replica changes before the store has it. */
-  async #write(chunk: ReplicaChunk, next: number): Promise<FoldedBatch> {
-    const known = await this.#contextsOf(chunk);
-    const before = await readBefore(this.#options.store, chunk);
+  #take(records: readonly ChangelogRecord[], next: number): void {
+    this.#check();
+    for (const record of records) this.#chunk.take(record, this.#where);
+    this.#chunkNext = next;
+  }
+
+  /** What fails is kept, and written with what is taken next. */
+  async #writeChunk(written?: (made: ReplicaRows) => void): Promise<void> {
+    this.#check();
+    const { chunkRows = 4096 } = this.#options;
+    const [chunk, next] = [this.#chunk, this.#chunkNext];
+    if (chunk.empty) {
+      if (next !== this.#mark.next) await this.#store([], { ...this.#mark, next });
+      return;
+    }
+    for (const part of chunk.parts(chunkRows)) {
+      const made = await this.#write(part, part.last ? next : this.#mark.next);
+      written?.(made);
+    }
+    this.#chunk = new ReplicaChunk();
+  }
+
+  /** Writes a part of a chunk, and what the store says of itself then. Nothing of the replica changes before the store has it. */
+  async #write(part: ReplicaPart, next: number): Promise<ReplicaRows> {
+    const known = await this.#contextsOf(part);
+    const before = await readBefore(this.#options.store, part);
     this.#arena.reset();
     const made = new ReplicaRows(this.#meta, this.#items, this.#arena, this.#options.bands ?? true);
-    made.make(chunk, before, known);
+    made.make(part, before, known);
     const { items } = this.#opened;
     const { erased, writes } = made;
-    const { meta, mark } = metaAfter(chunk, made, { ...this.#meta, items: items.size }, known);
+    const { meta, mark } = metaAfter(part, made, { ...this.#meta, items: items.size }, known);
     writeItems(items, this.#meta.items, writes);
-    if (chunk.rows.size > 0)
-      writes.push({ type: "put", key: changeKey(meta.offset, meta.commit), value: encodeChanges([...chunk.rows.keys()]) });
+    if (part.rows.size > 0)
+      writes.push({ type: "put", key: changeKey(meta.offset, meta.commit), value: encodeChanges([...part.rows.keys()]) });
     if (erased.length > 0) writes.push({ type: "put", key: UNSWEPT_KEY, value: new Uint8Array(0) });
     // What came before the first position record is under no offset that a reader could ask from.
     const begun = this.#meta.offset === 0 ? meta.offset : 0;
@@ -224,14 +261,14 @@ export class PartitionReplica implements RowSource {
     this.#contexts = this.#contexts.filter(({ activation }) => used.has(activation));
     this.#upkeep.begunAt(begun);
     this.#upkeep.erased(erased, meta.offset);
-    return this.#published(made);
+    return made;
   }
 
-  /** Contexts of the rows that are there and of those of a chunk, by activation. */
-  async #contextsOf(chunk: ReplicaChunk): Promise<Map<number, FoldContext>> {
+  /** Contexts of the rows that are there and of those of a part, by activation. */
+  async #contextsOf(part: ReplicaPart): Promise<Map<number, FoldContext>> {
     const contexts = new Map(this.#contexts.map((context) => [context.activation, context]));
-    const heads = [...chunk.rows.values()].flatMap((value) => (value === null ? [] : [readRowHead(value, this.#where)]));
-    for (const { activation, catalogue } of [...heads, ...(chunk.position?.activations ?? [])]) {
+    const heads = [...part.rows.values()].flatMap((value) => (value === null ? [] : [readRowHead(value, this.#where)]));
+    for (const { activation, catalogue } of [...heads, ...(part.position?.activations ?? [])]) {
       const known = contexts.get(activation);
       if (known === undefined) contexts.set(activation, await this.#opened.makeContext(catalogue, activation));
       else if (known.catalogue.number !== catalogue)
@@ -273,9 +310,9 @@ export class PartitionReplica implements RowSource {
   }
 }
 
-/** The meta once a chunk is in, and whether the rows are then those of a commit. @param meta of before, with the items of now */
+/** The meta once a part is in, and whether the rows are then those of a commit. @param meta of before, with the items of now */
 function metaAfter(
-  { position, ended }: ReplicaChunk,
+  { position, ended }: ReplicaPart,
   { hash, rows, tombstones }: ReplicaRows,
   before: PartitionMeta,
   contexts: ReadonlyMap<number, FoldContext>,

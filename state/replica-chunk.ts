@@ -3,36 +3,87 @@ import type { ChangelogRecord } from "../schemas/ports/changelog.js";
 import { type PositionRecord, readRecord } from "./changelog-records.js";
 import type { Tombstone } from "./tombstone.js";
 
-/** The newest record of each key among some that follow one another. What lies between two of a key nobody has to see. */
+/** What an entry costs beside its bytes, about. */
+const ENTRY_BYTES = 256;
+/** Values grow by an item at a time: room for the next few, so that they can lie where the last one did. */
+const SPARE = 64;
+
+interface Kept {
+  readonly room: Buffer;
+  length: number;
+}
+
+/**
+ * The newest record of each key among some that follow one another. What lies between two of a key nobody has to see. Values are copied: what they
+ * were read from is free when `take` returns.
+ */
 export class ReplicaChunk {
   /** null: there is no row any more. */
-  readonly rows = new Map<UserId, Uint8Array | null>();
+  readonly #rows = new Map<UserId, Kept | null>();
   /** By the 32 hex digits of their key. */
   readonly tombstones = new Map<string, Tombstone>();
   #position: PositionRecord | undefined;
   #ended = false;
+  #bytes = 0;
 
   /** @throws KindredError STATE_CORRUPT, DIRECTORY_NEWER */
   take(record: ChangelogRecord, where: string): void {
     const read = readRecord(record, where);
     if (read === undefined) return;
     this.#ended = read.kind === "position";
-    if (read.kind === "row") this.rows.set(read.user, read.value);
-    else if (read.kind === "erased") this.tombstones.set(read.name, read.erased);
-    else this.#position = read.position;
+    if (read.kind === "row") this.#take(read.user, read.value);
+    else if (read.kind === "position") this.#position = read.position;
+    else {
+      if (!this.tombstones.has(read.name)) this.#bytes += ENTRY_BYTES;
+      this.tombstones.set(read.name, read.erased);
+    }
   }
 
   get empty(): boolean {
-    return this.rows.size === 0 && this.tombstones.size === 0 && this.#position === undefined;
+    return this.#rows.size === 0 && this.tombstones.size === 0 && this.#position === undefined;
   }
 
-  /** Of the newest commit that is all in it. */
-  get position(): PositionRecord | undefined {
-    return this.#position;
+  /** Memory that it takes, about. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
-  /** Whether nothing of a later commit is in it. */
-  get ended(): boolean {
-    return this.#ended;
+  /** In parts of at most so many rows (the tombstones are in the last one), to be written one after the other. */
+  *parts(rows: number): Generator<ReplicaPart> {
+    let part = new Map<UserId, Uint8Array | null>();
+    for (const [user, kept] of this.#rows) {
+      if (part.size === rows) {
+        yield { rows: part, tombstones: NO_TOMBSTONES, position: undefined, ended: false, last: false };
+        part = new Map();
+      }
+      part.set(user, kept === null ? null : kept.room.subarray(0, kept.length));
+    }
+    yield { rows: part, tombstones: this.tombstones, position: this.#position, ended: this.#ended, last: true };
+  }
+
+  #take(user: UserId, value: Uint8Array | null): void {
+    const kept = this.#rows.get(user);
+    if (value !== null && kept && kept.room.length >= value.length) {
+      kept.room.set(value);
+      kept.length = value.length;
+      return;
+    }
+    const room = value && Buffer.allocUnsafe((value.length + SPARE) & -SPARE);
+    if (value !== null) room?.set(value);
+    this.#bytes += (room?.length ?? 0) - (kept?.room.length ?? 0) + (kept === undefined ? ENTRY_BYTES : 0);
+    this.#rows.set(user, room && { room, length: value?.length ?? 0 });
   }
 }
+
+/** What is written at once. */
+export interface ReplicaPart {
+  readonly rows: ReadonlyMap<UserId, Uint8Array | null>;
+  readonly tombstones: ReadonlyMap<string, Tombstone>;
+  /** Of the newest commit that is all in the chunk. */
+  readonly position: PositionRecord | undefined;
+  /** Whether nothing of a later commit is in the chunk. */
+  readonly ended: boolean;
+  readonly last: boolean;
+}
+
+const NO_TOMBSTONES: ReadonlyMap<string, Tombstone> = new Map();

@@ -5,7 +5,7 @@ import { finish } from "./derived-fields.js";
 import type { FoldContext } from "./fold-context.js";
 import type { ItemFinder } from "./item-finder.js";
 import { rowKey, tombstoneKeyOf } from "./keys.js";
-import type { ReplicaChunk } from "./replica-chunk.js";
+import type { ReplicaPart } from "./replica-chunk.js";
 import { readRow, readRowHead } from "./row-record.js";
 import { writeRow } from "./row-writes.js";
 import { HashSum, RowHasher } from "./state-hash.js";
@@ -13,18 +13,18 @@ import { encodeTombstone } from "./tombstone.js";
 import { UserRow } from "./user-row.js";
 import type { WriteArena } from "./write-arena.js";
 
-/** What the store has under the keys of a chunk, in its order. */
+/** What the store has under the keys of a part, in its order. */
 export interface StoredBefore {
   readonly rows: readonly (Uint8Array | undefined)[];
   readonly tombstones: readonly (Uint8Array | undefined)[];
 }
 
-export async function readBefore(store: KeyValueStore, chunk: ReplicaChunk): Promise<StoredBefore> {
-  const rows = await store.getMany([...chunk.rows.keys()].map(rowKey));
-  return { rows, tombstones: await store.getMany([...chunk.tombstones.keys()].map(tombstoneKeyOf)) };
+export async function readBefore(store: KeyValueStore, part: ReplicaPart): Promise<StoredBefore> {
+  const rows = await store.getMany([...part.rows.keys()].map(rowKey));
+  return { rows, tombstones: await store.getMany([...part.tombstones.keys()].map(tombstoneKeyOf)) };
 }
 
-/** The rows that a chunk makes, what is to be written for them, and what the store's rows add up to then. */
+/** The rows that a part makes, what is to be written for them, and what the store's rows add up to then. */
 export class ReplicaRows {
   readonly users: UserRow[] = [];
   /** Users whose row went, and those who were erased and are back with another. */
@@ -51,10 +51,10 @@ export class ReplicaRows {
     return this.#hash.toString();
   }
 
-  /** @param contexts of the chunk's rows at least, by activation. @throws KindredError STATE_CORRUPT, DIRECTORY_NEWER */
-  make(chunk: ReplicaChunk, before: StoredBefore, contexts: ReadonlyMap<number, FoldContext>): void {
+  /** @param contexts of the part's rows at least, by activation. @throws KindredError STATE_CORRUPT, DIRECTORY_NEWER */
+  make(part: ReplicaPart, before: StoredBefore, contexts: ReadonlyMap<number, FoldContext>): void {
     let at = 0;
-    for (const [user, value] of chunk.rows) {
+    for (const [user, value] of part.rows) {
       const bytes = before.rows[at++];
       const old = bytes === undefined ? undefined : Row.decode(bytes, `user ${user}`);
       if (old !== undefined) {
@@ -65,7 +65,7 @@ export class ReplicaRows {
       else this.#put(user, value, old, contexts.get(readRowHead(value, `user ${user}`).activation) as FoldContext);
     }
     at = 0;
-    for (const [name, tombstone] of chunk.tombstones) {
+    for (const [name, tombstone] of part.tombstones) {
       if (before.tombstones[at++] === undefined) this.tombstones += 1;
       this.writes.push({ type: "put", key: tombstoneKeyOf(name), value: encodeTombstone(tombstone) });
     }

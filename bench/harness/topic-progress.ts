@@ -11,8 +11,10 @@ export const appliedOf = ({ position }: Pick<RowsAnswer, "position">): number =>
 /** Resolves when the node has applied at least so many records of the events topic, activations of catalogues among them. */
 export async function waitForEvents(node: KindredServer, events: number): Promise<void> {
   for (;;) {
-    if (appliedOf(await getJson<RowsAnswer>(`${node.url}/v1/state/hash`)) >= events) return;
-    if (node.child.exitCode !== null) throw new Error(`the node has ended: ${node.logText.slice(-2_000)}`);
+    const answer = await getJson<RowsAnswer>(`${node.url}/v1/state/hash`).catch((error: unknown) => {
+      throw new Error(`the node does not answer: ${node.logText.slice(-4_000)}`, { cause: error });
+    });
+    if (appliedOf(answer) >= events) return;
     await sleep(POLL_MS);
   }
 }

@@ -6,12 +6,12 @@ import { changelogRecords } from "./kafka-changelog.js";
 import type { Follower, TopicFollower } from "./topic-follower.js";
 
 export interface ReplicaReaderParts {
-  readonly follower: TopicFollower;
+  readonly follower: Pick<TopicFollower, "follow" | "unfollow" | "caughtUp">;
   /** The changelog. */
   readonly topic: string;
   readonly replica: PartitionReplica;
   readonly log: Log;
-  /** Told of what was applied, in order; the next records come when it has resolved. */
+  /** Told of what was applied once the end was reached, in order; the next records come when it has resolved. */
   readonly applied?: (batches: readonly FoldedBatch[], messages: Parameters<Follower["take"]>[0]) => Promise<void>;
 }
 
@@ -20,38 +20,55 @@ export class ReplicaReader {
   /** Records that were read. */
   records = 0;
   private applying: Promise<unknown> = Promise.resolve();
+  /** Until the end is reached nobody reads the rows, and each is made once of its newest record. */
+  private behind = false;
 
   constructor(private readonly parts: ReplicaReaderParts) {}
 
-  /** Goes on where the replica is. */
-  follow(): void {
-    const { follower, topic, replica, applied } = this.parts;
+  private follow(): void {
+    const { follower, topic, replica } = this.parts;
     follower.follow(topic, replica.partition, replica.changelogNext, {
       take: async (messages, next) => {
         this.records += messages.length;
-        const work = replica.apply(changelogRecords(messages), next);
+        // The next are fetched when these are in: else all of a changelog would lie in memory.
+        const work = this.apply(messages, next);
         this.applying = work;
-        await applied?.(await work, messages);
+        await work;
       },
     });
   }
 
+  private async apply(messages: Parameters<Follower["take"]>[0], next: number): Promise<void> {
+    const { replica, applied } = this.parts;
+    const records = changelogRecords(messages);
+    if (this.behind) return replica.applyOn(records, next);
+    const batches = await replica.apply(records, next);
+    await applied?.(batches, messages);
+  }
+
+  private async followToEnd(signal: AbortSignal): Promise<void> {
+    const { follower, topic, replica } = this.parts;
+    this.behind = true;
+    this.follow();
+    await follower.caughtUp(topic, replica.partition, signal);
+    this.behind = false;
+    await replica.flush();
+  }
+
   /**
-   * Follows, and resolves when everything that is in the changelog by now is applied. A store that does not add up with it (it missed that rows
+   * Goes on where the replica is, and resolves when everything that is in the changelog by now is applied; then goes on, until `stop`. A store that does not add up with it (it missed that rows
    * went: the topic forgets that after a time) is made anew of it.
    * @throws KindredError STATE_INCOMPLETE (the changelog does not add up with itself), TOPIC_MISMATCH, BROKER_FAILED, NOT_READY
    */
   async readToEnd(signal: AbortSignal): Promise<void> {
-    const { follower, topic, replica, log } = this.parts;
+    const { topic, replica, log } = this.parts;
     const { partition } = replica;
-    this.follow();
-    await follower.caughtUp(topic, partition, signal);
+    await this.followToEnd(signal);
     if (replica.complete) return;
     log.warn({ partition }, "the store does not add up with its changelog and is made anew of it");
     await this.stop();
     await replica.reset();
-    this.follow();
-    await follower.caughtUp(topic, partition, signal);
+    await this.followToEnd(signal);
     if (!replica.complete) throw new KindredError("STATE_INCOMPLETE", `${topic} ends within a commit`, `partition ${partition}`);
   }
 

@@ -7,6 +7,7 @@ import type { ChangelogRecord } from "../../schemas/ports/changelog.js";
 import type { StoreWrite } from "../../schemas/ports/key-value-store.js";
 import { PartitionReplica } from "../../state/partition-replica.js";
 import { PartitionState } from "../../state/partition-state.js";
+import { ReplicaChunk } from "../../state/replica-chunk.js";
 import { MemoryCatalogues } from "../harness/memory-catalogues.js";
 import { MemoryChangelog } from "../harness/memory-changelog.js";
 import { MemoryStore } from "../harness/memory-store.js";
@@ -37,8 +38,8 @@ const partsOf = (store: MemoryStore, catalogues = stored) => ({
   catalogues,
   itemVectors: RandomIndexing.of,
 });
-const replicaOf = (store: MemoryStore, chunkRows = 4096): Promise<PartitionReplica> =>
-  PartitionReplica.open({ ...partsOf(store), chunkRows });
+const replicaOf = (store: MemoryStore, chunkRows = 4096, openBytes = 1 << 20): Promise<PartitionReplica> =>
+  PartitionReplica.open({ ...partsOf(store), chunkRows, openBytes });
 const ownerOf = (store: MemoryStore, changelog: MemoryChangelog): Promise<PartitionState> =>
   PartitionState.open({ ...partsOf(store), changelog, migrateRows: 2, cacheRows: 2 });
 
@@ -84,6 +85,60 @@ async function expectSame(replica: PartitionReplica, store: MemoryStore, owner: 
 }
 
 describe("PartitionReplica", () => {
+  it("makes the same rows of records that it keeps for a while, however much it may keep, and where it ends and goes on", async () => {
+    const cuts = fc.record({
+      slice: fc.integer({ min: 1, max: 20 }),
+      chunkRows: fc.integer({ min: 1, max: 6 }),
+      openBytes: fc.integer({ min: 1, max: 4_000 }),
+      restartAfter: fc.integer({ min: 0, max: 10 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(aLog, cuts, async (log, { slice, chunkRows, openBytes, restartAfter }) => {
+        const { changelog, owner } = await logged(log, 7);
+        const store = new MemoryStore();
+        let replica = await replicaOf(store, chunkRows, openBytes);
+        let left = restartAfter;
+        for (const { records, next } of changelog.slices(0, slice)) {
+          if (left-- === 0) break;
+          await replica.applyOn(records, next);
+        }
+        // What was kept and not written is gone with the process.
+        await replica.settled();
+        replica = await replicaOf(store, chunkRows, openBytes);
+        for (const { records, next } of changelog.slices(replica.changelogNext, slice)) await replica.applyOn(records, next);
+        await replica.flush();
+        await replica.settled();
+        expect(replica.changelogNext).toBe(changelog.end);
+        await expectSame(replica, store, owner);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("keeps its own copies of the records, in little more memory than those of the newest have", async () => {
+    const { changelog, owner } = await logged(
+      positioned([activate(1), ...Array.from({ length: 200 }, (_, i) => event(`u${i % 2}`, `i${i}`, i / 100))]),
+      10,
+    );
+    const chunk = new ReplicaChunk();
+    for (const { key, value } of changelog.records) {
+      const [keyCopy, valueCopy] = [Buffer.from(key), value && Buffer.from(value)];
+      chunk.take({ key: keyCopy, value: valueCopy }, "here");
+      keyCopy.fill(0xff);
+      valueCopy?.fill(0xff);
+    }
+    const newest = new Map(changelog.records.map(({ key, value }) => [Buffer.from(key).toString(), value]));
+    const [part, ...rest] = chunk.parts(10);
+    expect(rest).toEqual([]);
+    expect([...(part?.rows ?? [])].map(([user, value]) => [user, Buffer.from(value ?? []).toString("hex")])).toEqual(
+      ["u0", "u1"].map((user) => [user, Buffer.from(newest.get(`u/${user}`) ?? []).toString("hex")]),
+    );
+    expect(part?.position?.offset).toBe(owner.state.appliedOffset);
+    const bytes = ["u/u0", "u/u1"].reduce((sum, key) => sum + (newest.get(key)?.length ?? 0), 0);
+    expect(chunk.bytes).toBeLessThan(bytes + 2 * 400);
+    expect(chunk.bytes).toBeGreaterThan(bytes);
+  });
+
   it("has the owner's rows at the end, byte for byte, however the changelog is cut and compacted; readers have seen them", async () => {
     const cuts = fc.record({
       batchSize: fc.integer({ min: 1, max: 30 }),
@@ -232,7 +287,7 @@ describe("PartitionReplica", () => {
     };
     expect([await since(fresh, 4), await since(fresh, 6)]).toEqual([["a", "d"], []]);
     changelog.compact(changelog.end, { dropDeletes: false });
-    const compacted = await caughtUp(new MemoryStore(), changelog, { chunkRows: 2 });
+    const compacted = await caughtUp(new MemoryStore(), changelog, { slice: 4, chunkRows: 2 });
     expect([compacted.appliedOffset, await since(compacted, 0), await since(compacted, 5)]).toEqual([6, undefined, undefined]);
     expect(await since(compacted, 6)).toEqual([]);
   });
