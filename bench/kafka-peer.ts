@@ -1,20 +1,21 @@
 /**
  * The update path over Kafka beside the Kafka Streams application of `../shared/peers/kafka-streams`: the same broker and topic (2 million
  * events of 100,000 Zipf users), the same work (64 accumulators, 64 dimensions, the last 64 items), at least once and exactly once, one
- * process each, CPU of the whole process from its start on.
+ * process each, CPU of the whole process from its start on. Then the restore: the process is killed with -9, its state removed, it is started
+ * again, and reads everything from its changelog.
  *
  *   npm run -s bench -- kafka-peer [--peer ../shared/peers/kafka-streams] [--events 2000000] [--users 100000]
  */
-import { type ChildProcess, execFile } from "node:child_process";
-import { cp, readdir, readFile, writeFile } from "node:fs/promises";
+import type { ChildProcess } from "node:child_process";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs, promisify } from "node:util";
+import { parseArgs } from "node:util";
 import { openRocksStore } from "../state/rocks-store.js";
 import { KafkaTopics } from "../test/harness/kafka-topics.js";
 import { KindredServer, projectRoot, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
 import { startRegistry } from "../test/harness/schema-registry.js";
-import { freePorts } from "../test/harness/server-process.js";
 import { Results, round } from "./harness/results.js";
+import { type PeerFigures, StreamsPeer } from "./harness/streams-peer.js";
 
 const { values: flags } = parseArgs({
   options: {
@@ -38,7 +39,7 @@ const SCHEMA = {
 /** The schema that the peer's producer names in each value. */
 const SCHEMA_ID = 1;
 const ROW_BYTES_PEER = 1_048;
-const run = promisify(execFile);
+const SESSION_MS = 6_000;
 
 interface Measured {
   readonly seconds: number;
@@ -48,27 +49,12 @@ interface Measured {
   readonly peakMb: number;
 }
 
-/** A copy of the peer, on ports that nobody has: its own are those of whoever tries it by hand. */
-async function copyPeer(to: string): Promise<string> {
-  const [broker = 0, controller = 0] = await freePorts(2);
-  await cp(flags.peer, to, { recursive: true });
-  await run("chmod", ["-R", "u+w", to]);
-  for (const name of ["start-kafka.sh", "broker/server.properties"]) {
-    const text = await readFile(join(to, name), "utf8");
-    await writeFile(join(to, name), text.replaceAll("19192", String(broker)).replaceAll("19193", String(controller)));
-  }
-  return `127.0.0.1:${broker}`;
-}
-
-async function peer(directory: string, brokers: string, mode: string): Promise<Measured> {
-  const env = { ...process.env, BOOTSTRAP: brokers };
-  const { stdout } = await run(join(directory, "run.sh"), [mode, "1"], { env, maxBuffer: 1 << 26 });
-  const line = JSON.parse(stdout.trim().split("\n").at(-1) as string) as Record<string, number>;
+const ofPeer = (figures: PeerFigures): Measured => {
   const [seconds = 0, cpu = 0, warmUs = 0, peakMb = 0] = ["seconds", "cpu_total_s", "half2_cpu_us_per_event", "rss_mb"].map(
-    (name) => line[name],
+    (name) => figures[name],
   );
   return { seconds, cpu, warmUs, peakMb };
-}
+};
 
 async function registerSchema(url: string): Promise<void> {
   const answer = await fetch(`${url}/subjects/${TOPIC}-value/versions`, {
@@ -87,6 +73,24 @@ async function committed(url: string): Promise<number> {
   return parts.reduce((sum, part) => sum + Number.parseInt(part.split(".")[1] ?? "0", 36), 0);
 }
 
+async function rowsOf(url: string): Promise<string> {
+  const { hash, rows } = (await (await fetch(`${url}/v1/state/hash`)).json()) as { hash: string; rows: number };
+  return `${rows} with the hash ${hash}`;
+}
+
+/** What a log says of the restore of its partitions. */
+function restoredBy(log: string, started: number): { records: number; seconds: number; given: number } {
+  const lines = log.split("\n").filter((line) => line.startsWith("{") && line.endsWith("}"));
+  const entries = lines.map((line) => JSON.parse(line) as { msg: string; time: number; restored: number; seconds: number });
+  const owned = entries.filter(({ msg }) => msg === "a partition is ours");
+  const given = entries.filter(({ msg }) => msg === "the group gave these partitions").map(({ time }) => (time - started) / 1000);
+  return {
+    records: owned.reduce((sum, { restored }) => sum + restored, 0),
+    seconds: Math.max(...owned.map(({ seconds }) => seconds)),
+    given: Math.min(...given),
+  };
+}
+
 async function threads({ pid }: ChildProcess): Promise<string> {
   const times: [name: string, seconds: number][] = [];
   for (const id of await readdir(`/proc/${pid}/task`)) {
@@ -101,36 +105,30 @@ async function threads({ pid }: ChildProcess): Promise<string> {
   return `the updater's thread ${round(times[0]?.[1] ?? 0)} s, RocksDB's own ${round(rocks)} s, the others (garbage collector, writes, HTTP) ${round(others)} s`;
 }
 
-/** Our updater over the topic, from nothing to its end. @returns also where its state is, and where its CPU went */
+/** Our updater over the topic until it has folded everything. */
 async function ours(brokers: string, registry: string, group: string, data: string, ends: number) {
   const topics = ["items", "changelog", "dead_letters", "catalogues", "generations", "files"];
   const env: Record<string, string> = {
     KINDRED_SOURCE__KIND: "kafka",
     KINDRED_KAFKA__BROKERS: brokers,
     KINDRED_KAFKA__GROUP_ID: group,
+    KINDRED_KAFKA__SESSION_TIMEOUT_MS: String(SESSION_MS),
     KINDRED_KAFKA__TOPICS__EVENTS: TOPIC,
     KINDRED_REGISTRY__URL: registry,
     KINDRED_GENERATION0__DIMS: "64",
     KINDRED_FOLD__PROFILE_ITEMS: "64",
     KINDRED_FOLD__IDEMPOTENCY_RING: "0",
-    KINDRED_LOGGING__LEVEL: "warn",
+    KINDRED_LOGGING__LEVEL: "info",
     ...Object.fromEntries(topics.map((name) => [`KINDRED_KAFKA__TOPICS__${name.toUpperCase()}`, `${group}.${name}`])),
   };
-  const started = performance.now();
+  const started = Date.now();
   const server = await KindredServer.start(data, { args: ["--role", "updater"], env });
-  try {
-    while ((await committed(server.url)) < ends) await sleep(100);
-    const cpu = await server.cpuSeconds();
-    const status = await readFile(`/proc/${server.child.pid}/status`, "utf8");
-    const measured: Measured = {
-      seconds: (performance.now() - started) / 1000,
-      cpu,
-      peakMb: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024,
-    };
-    return { measured, threads: await threads(server.child) };
-  } finally {
-    await server.stop();
-  }
+  while ((await committed(server.url)) < ends) await sleep(100);
+  const seconds = (Date.now() - started) / 1000;
+  const cpu = await server.cpuSeconds();
+  const status = await readFile(`/proc/${server.child.pid}/status`, "utf8");
+  const measured: Measured = { seconds, cpu, peakMb: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024 };
+  return { server, started, measured, threads: await threads(server.child) };
 }
 
 /** Mean bytes of a row, in the stores and as the newest record of each user in the changelog. */
@@ -153,13 +151,22 @@ async function rowBytes(brokers: string, changelog: string, data: string): Promi
 }
 
 const scratch = await temporaryDirectory("kafka-peer");
-const directory = join(scratch.path, "peer");
-const brokers = await copyPeer(directory);
+const theirs = await StreamsPeer.copy(flags.peer, join(scratch.path, "peer"));
+const { brokers } = theirs;
 const registry = await startRegistry();
-const results = new Results(
-  "kafka-peer",
-  `${EVENTS} events of ${flags.users} Zipf users in 8 partitions, folded from Kafka into RocksDB and a changelog, by one process`,
-  ["who", "CPU s", "events per CPU second", "CPU us an event, second half", "wall s", "peak MB"],
+const title = `${EVENTS} events of ${flags.users} Zipf users in 8 partitions, folded from Kafka into RocksDB and a changelog, by one process`;
+const results = new Results("kafka-peer", title, [
+  "who",
+  "CPU s",
+  "events per CPU second",
+  "CPU us an event, second half",
+  "wall s",
+  "peak MB",
+]);
+const restores = new Results(
+  "kafka-peer-restore",
+  "The restore of all that from the changelog: the process killed with -9, its state removed",
+  ["who", "records read", "CPU s", "start → folds again: s", "of it restoring: s", "peak MB"],
 );
 const tell = (who: string, { seconds, cpu, warmUs, peakMb }: Measured): void =>
   results.row(
@@ -171,29 +178,48 @@ const tell = (who: string, { seconds, cpu, warmUs, peakMb }: Measured): void =>
     Math.round(peakMb),
   );
 try {
-  await run(join(directory, "fill.sh"), [flags.events, flags.users], { env: { ...process.env, BOOTSTRAP: brokers }, maxBuffer: 1 << 26 });
+  await theirs.fill(EVENTS, Number(flags.users));
   await registerSchema(registry.url);
   results.note(
     "CPU is that of the whole process from its start, JIT and runtime included; the machine was shared, so compare within the run.",
   );
   results.note("The peer commits every 100 ms; ours, while it is far behind, each 131,072 events of a partition or 10 s.");
   // The peer first: it waits for as many events as the topic has places, and ours activates catalogues there.
-  tell("Kafka Streams, exactly once", await peer(directory, brokers, "eos"));
-  tell("Kafka Streams, at least once", await peer(directory, brokers, "alo"));
+  const { folded, restored } = await theirs.foldAndRestore("eos");
+  tell("Kafka Streams, exactly once", ofPeer(folded));
+  const [records, cpu, whole, phase, memory] = ["restored_records", "cpu_s", "restore_to_running_s", "restore_phase_s", "rss_mb"].map(
+    (name) => restored[name] ?? 0,
+  ) as [number, number, number, number, number];
+  restores.row("Kafka Streams, exactly once", records, round(cpu), round(whole), round(phase), Math.round(memory));
+  tell("Kafka Streams, at least once", ofPeer(await theirs.fold("alo")));
   const data = join(scratch.path, "data");
   const own = await ours(brokers, registry.url, "bench", data, EVENTS);
   tell("kindred, exactly once (it has no other)", own.measured);
   results.note(`kindred: ${own.threads}.`);
+  const before = await rowsOf(own.server.url);
+  await own.server.kill();
   const { stored, logged, written } = await rowBytes(brokers, "bench.changelog", data);
   results.note(
     `A row: ${ROW_BYTES_PEER} bytes at the peer, in RocksDB and changelog alike; of ours ${Math.round(stored)} in RocksDB and ` +
       `${Math.round(logged)} in the changelog, which got ${written} of them.`,
   );
   await results.write();
+  await rm(data, { recursive: true });
+  const again = await ours(brokers, registry.url, "bench", data, EVENTS);
+  const after = await rowsOf(again.server.url);
+  await again.server.stop();
+  if (after !== before) throw new Error(`the rows were ${before}, and are ${after} after the restore`);
+  const { records: read, seconds, given } = restoredBy(again.server.logText, again.started);
+  const { measured } = again;
+  restores.row("kindred", read, round(measured.cpu), round(measured.seconds), round(seconds), Math.round(measured.peakMb));
+  restores.note(
+    `kindred waits ${round(given)} s for the group: kafkajs has no static members, so the killed one's session (${SESSION_MS / 1000} s here) has to ` +
+      "end; the peer is one, and does not wait.",
+  );
+  await restores.write();
 } finally {
   await registry.stop();
-  const pid = Number(await readFile(join(directory, "broker", "broker.pid"), "utf8").catch(() => "0"));
-  if (pid > 0) process.kill(pid);
+  await theirs.stop();
   await sleep(3_000);
   await scratch.remove();
 }

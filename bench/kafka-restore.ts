@@ -3,18 +3,16 @@
  * again, from its start until an event that was produced meanwhile is in the state; what of that was waiting for the group (until the killed
  * member's session is over: kafkajs has no static membership), and what was reading the changelog.
  *
- *   npm run -s bench -- kafka-restore [--users 100000] [--events 2000000] [--partitions 1] [--peer ../shared/peers/kafka-streams]
+ *   npm run -s bench -- kafka-restore [--users 100000] [--events 2000000] [--partitions 1]
  *
- * --peer: the Kafka Streams application of that folder does the same with its own topic of as many events and users, in a copy of the folder.
+ * Each user acts in turn, so that no two events of one are near each other: the changelog has a record an event until it is compacted.
+ * `kafka-peer` measures the same beside Kafka Streams, with its topic.
  */
 import { execFile } from "node:child_process";
-import { cp, readFile, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { rm } from "node:fs/promises";
 import { parseArgs, promisify } from "node:util";
 import { startBroker } from "../test/harness/kafka-broker.js";
 import { getJson, KindredCluster, type RowsAnswer } from "../test/harness/kafka-cluster.js";
-import { temporaryDirectory } from "../test/harness/kindred-process.js";
-import { freePorts } from "../test/harness/server-process.js";
 import { startProducer } from "./harness/event-producer.js";
 import { cpuSecondsOf, residentMibOf } from "./harness/process-figures.js";
 import { Results, round } from "./harness/results.js";
@@ -25,7 +23,6 @@ const { values: flags } = parseArgs({
     users: { type: "string", default: "100000" },
     events: { type: "string", default: "2000000" },
     partitions: { type: "string", default: "1" },
-    peer: { type: "string" },
   },
 });
 const [users, events] = [Number(flags.users), Number(flags.events)];
@@ -37,7 +34,6 @@ const results = new Results(
   ["who", "partitions", "users", "records read", "start → folds again: s", "of it restoring: s", "CPU s", "resident MiB"],
 );
 await ours();
-if (flags.peer !== undefined) await theirs(resolve(flags.peer));
 await results.write();
 
 interface Owned {
@@ -96,39 +92,4 @@ async function changelogMib(dataDir: string): Promise<number> {
   // The indexes beside the records are as large as they may ever be from the start.
   const { stdout } = await promisify(execFile)("sh", ["-c", 'du -cb "$0"/restore.changelog-*/*.log | tail -1', dataDir]);
   return Number.parseInt(stdout, 10) / 2 ** 20;
-}
-
-/** In a copy: it writes beside itself, and its ports may be another's. */
-async function theirs(folder: string): Promise<void> {
-  const directory = await temporaryDirectory("bench-peer");
-  const [port = 0, controller = 0] = await freePorts(2);
-  const at = (name: string): string => join(directory.path, name);
-  const env = { ...process.env, BOOTSTRAP: `127.0.0.1:${port}` };
-  const run = (name: string, ...args: string[]): Promise<{ stdout: string }> =>
-    promisify(execFile)(at(name), args, { env, maxBuffer: 1 << 24 });
-  try {
-    await cp(folder, directory.path, { recursive: true });
-    for (const name of ["start-kafka.sh", "broker/server.properties"]) {
-      const text = await readFile(at(name), "utf8");
-      await writeFile(at(name), text.replaceAll("19192", String(port)).replaceAll("19193", String(controller)));
-    }
-    await run("fill.sh", String(events), String(users));
-    const { stdout } = await run("restore.sh", "eos", "1");
-    const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
-    const [folded, restored] = lines.map((line) => JSON.parse(line) as Record<string, number>);
-    if (!folded || !restored) throw new Error(`the peer said ${stdout}`);
-    const figures = [restored["restore_to_running_s"], restored["restore_phase_s"], restored["cpu_s"], restored["rss_mb"]];
-    results.row(
-      "Kafka Streams, exactly once, 1 thread",
-      8,
-      folded["users"] ?? 0,
-      restored["restored_records"] ?? 0,
-      ...figures.map((n) => n ?? null),
-    );
-    results.note("Kafka Streams: rows of 1,048 bytes; a static member, so that its restart waits for no session");
-  } finally {
-    const broker = Number(await readFile(at("broker/broker.pid"), "utf8").catch(() => "0"));
-    if (broker > 0) process.kill(broker);
-    await directory.remove();
-  }
 }

@@ -5,7 +5,7 @@ import { Kafka, type KafkaConfig, type LogEntry, logLevel, type SASLOptions } fr
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { Log } from "../../schemas/ports/log.js";
-import { registerCodecs } from "./codecs.js";
+import "./codecs.js";
 
 export type KafkaSettings = Config["kafka"];
 /** What connections are made of. */
@@ -16,7 +16,6 @@ export const PATIENT = { initialRetryTime: 50, maxRetryTime: 2_000, multiplier: 
 
 /** A client of the brokers that the configuration names. Nothing is connected before it is used. @throws KindredError CONFIG_INVALID (a PEM file cannot be read, or is none) */
 export function kafkaClient(settings: KafkaSettings, log: Log): Kafka {
-  registerCodecs();
   const sasl = saslOf(settings);
   const config: KafkaConfig = {
     clientId: settings.clientId,

@@ -1,3 +1,5 @@
+// biome-ignore lint/style/noRestrictedImports: what it loads is kafkajs, which is no addon.
+import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { gzip, unzip } from "node:zlib";
 import kafkajs, { type CompressionTypes as CompressionType } from "kafkajs";
@@ -5,7 +7,7 @@ import { compressFrame, decompressFrame } from "lz4-napi";
 import { compress, uncompress } from "snappy";
 import { ZSTDDecoder } from "zstddec/stream";
 import { KindredError } from "../../schemas/errors.js";
-import { compressedBatch, damagedRecords, isIntact } from "./damaged-batch.js";
+import { type AnswerReader, type Decompress, readRecordBatch } from "./record-batch.js";
 
 // Node finds no names in this part of the package.
 const { CompressionCodecs, CompressionTypes } = kafkajs;
@@ -59,26 +61,30 @@ const CODECS: Record<Exclude<CompressionType, CompressionType.None>, Codec> = {
   },
 };
 
-/**
- * Lets kafkajs read every codec of topics. It checks no checksums, and a batch that it cannot decompress ends a consumer again each time
- * that this is started; so a damaged one is found here by its checksum, and handed on as records that say so (`damageOf`).
- */
-export function registerCodecs(): void {
-  for (const [type, { compress: deflate, decompress }] of Object.entries(CODECS)) {
-    const codec: Codec = {
-      compress: deflate,
-      decompress: async (bytes) => {
-        const batch = compressedBatch(bytes);
-        if (batch !== undefined && !isIntact(batch)) return damagedRecords(batch, "its checksum does not match");
-        try {
-          return await decompress(bytes);
-        } catch (error) {
-          const why = `it is not what its codec (${CompressionTypes[Number(type)]}) makes: ${(error as Error).message}`;
-          if (batch !== undefined) return damagedRecords(batch, why);
-          throw new KindredError("RECORD_UNREADABLE", `a compressed batch of records is damaged: ${why}`, undefined, { cause: error });
-        }
-      },
-    };
-    CompressionCodecs[Number(type) as keyof typeof CODECS] = () => codec;
+const decompress: Decompress = async (type, bytes) => {
+  const codec = CODECS[type as keyof typeof CODECS] as Codec | undefined;
+  if (codec === undefined) throw new Error(`nobody knows a codec ${type}`);
+  try {
+    return await codec.decompress(bytes);
+  } catch (cause) {
+    throw new Error(`it is not what its codec (${CompressionTypes[type]}) makes: ${(cause as Error).message}`, { cause });
   }
+};
+
+/** Decodes a batch of a fetch, in kafkajs: it has no option for it, and looks there when it reads its first answer. */
+const BATCH_DECODER = "kafkajs/src/protocol/recordBatch/v0/decoder";
+
+/**
+ * Lets kafkajs write every codec that topics have, and read batches as `readRecordBatch` does.
+ * @throws Error where kafkajs is not the version that package.json names
+ */
+function extendKafkajs(): void {
+  for (const [type, codec] of Object.entries(CODECS)) CompressionCodecs[Number(type) as keyof typeof CODECS] = () => codec;
+  const require = createRequire(import.meta.url);
+  require(BATCH_DECODER);
+  const decoder = require.cache[require.resolve(BATCH_DECODER)];
+  if (decoder === undefined) throw new Error(`kafkajs has no ${BATCH_DECODER}`);
+  decoder.exports = (answer: AnswerReader) => readRecordBatch(answer, decompress);
 }
+
+extendKafkajs();

@@ -9,7 +9,7 @@ import { takeId } from "./transactions.js";
 /** Bytes of records in one request: brokers take a megabyte by default, with what is around them. */
 const REQUEST_BYTES = 900_000;
 /** Records in one request: kafkajs copies a partition's list for each that it adds. */
-const REQUEST_RECORDS = 256;
+const REQUEST_RECORDS = 128;
 /** What a record costs beside its key and value, at most. */
 const RECORD_OVERHEAD_BYTES = 64;
 /** An owner that dies in the middle of a transaction keeps readers waiting for so long, unless another takes the partition. A large commit needs many requests. */

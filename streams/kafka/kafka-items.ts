@@ -5,7 +5,7 @@ import type { ItemInfo } from "../../schemas/item.js";
 import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
 import type { NewDeadLetter } from "../new-dead-letter.js";
 import type { EventCodec } from "../registry/event-codec.js";
-import { damageOf } from "./damaged-batch.js";
+import { damageOf } from "./record-batch.js";
 import type { TopicFollower } from "./topic-follower.js";
 import { type TableChange, TopicTable } from "./topic-table.js";
 import { offsetOf } from "./topics.js";

@@ -2,8 +2,8 @@ import type { KafkaMessage } from "kafkajs";
 import type { Offset, Partition } from "../../schemas/ids.js";
 import type { LogReader, ReadOptions, SourceBatch, SourceRecord } from "../../schemas/ports/event-log.js";
 import { AppendSignal } from "../append-signal.js";
-import { damageOf } from "./damaged-batch.js";
 import { KIND_HEADER } from "./event-records.js";
+import { damageOf } from "./record-batch.js";
 import { offsetOf } from "./topics.js";
 
 export interface PartitionLogOptions {

@@ -6,9 +6,9 @@ import { KindredError } from "../../schemas/errors.js";
 import type { Partition } from "../../schemas/ids.js";
 import type { Log } from "../../schemas/ports/log.js";
 import type { KafkaSettings } from "./client.js";
-import { refuseDamaged } from "./damaged-batch.js";
 import { asKindredError } from "./kafka-errors.js";
 import { endsInTime, keepRunning } from "./keep-running.js";
+import { refuseDamaged } from "./record-batch.js";
 import { endsBefore, endsOf, withAdmin } from "./topics.js";
 
 /** Longer waits of the broker for something to tell would only make ending slow. */

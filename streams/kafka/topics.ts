@@ -4,6 +4,7 @@ import { KindredError } from "../../schemas/errors.js";
 import type { Offset, Partition } from "../../schemas/ids.js";
 import type { KafkaSettings } from "./client.js";
 import { asKindredError, typeOf } from "./kafka-errors.js";
+import { withUncommitted } from "./kafkajs-cluster.js";
 
 /** Where a partition of a topic begins and ends; an end is the place of the next record. */
 export interface Watermarks {
@@ -125,17 +126,6 @@ export async function watermarksOf(admin: Admin, topic: string): Promise<Map<Par
  */
 export const endsOf = (kafka: Kafka, topic: string): Promise<Map<Partition, Watermarks>> =>
   withAdmin(withUncommitted(kafka), (admin) => watermarksOf(admin, topic));
-
-/**
- * A client whose admin sees the ends of topics as they are: kafkajs asks for them as a reader of committed records does, and has no option for
- * it. What it is made of hides behind symbols; where these are others one day, ends are those of committed records again.
- */
-function withUncommitted(kafka: Kafka): Kafka {
-  const makeCluster = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === "private:Kafka:createCluster");
-  if (!makeCluster) return kafka;
-  const make = Reflect.get(kafka, makeCluster) as (options: object) => unknown;
-  return Object.create(kafka, { [makeCluster]: { value: (options: object) => make({ ...options, isolationLevel: 0 }) } }) as Kafka;
-}
 
 function ignoreExisting(error: unknown): void {
   const nested = (error as { errors?: readonly { type?: string }[] }).errors ?? [];

@@ -3,6 +3,7 @@ import { KindredError } from "../../schemas/errors.js";
 import type { Offset } from "../../schemas/ids.js";
 import { PATIENT } from "./client.js";
 import { asKindredError, isFenced } from "./kafka-errors.js";
+import { withKnownCoordinator } from "./kafkajs-cluster.js";
 import { type OutRecord, sendInPieces, type TopicLimits } from "./out-records.js";
 
 /**
@@ -23,7 +24,7 @@ const RETRY = { ...PATIENT, initialRetryTime: 20 };
  * @throws KindredError BROKER_FAILED
  */
 export async function takeId(kafka: Kafka, id: string, transactionTimeout: number, retry: RetryOptions = RETRY): Promise<Producer> {
-  const producer = kafka.producer({
+  const producer = withKnownCoordinator(kafka).producer({
     transactionalId: id,
     idempotent: true,
     maxInFlightRequests: 1,

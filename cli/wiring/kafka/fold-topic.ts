@@ -15,6 +15,7 @@ import { sharedItemVectors } from "../fold-configuration.js";
 import { makeLogger } from "../offline.js";
 import { shadowDirectory } from "../updater-stores.js";
 import { KafkaTopics } from "./kafka-topics.js";
+import { recordsAtOnce } from "./owned-partition.js";
 import { openPartitionStore, STORED } from "./partition-stores.js";
 
 /** What a fold of a whole topic came to. */
@@ -92,7 +93,7 @@ export async function foldTopic(config: Config, stop: AbortSignal, onProgress: O
 
 async function foldPartition(fold: Fold, partition: Partition, { low, high }: Watermarks): Promise<FoldedPartition> {
   const { config, topics, itemVectors, signal } = fold;
-  const { cacheRows } = config.pipeline;
+  const cacheRows = Math.ceil(config.pipeline.cacheRows / topics.partitions);
   const { catalogues } = topics;
   const store = await openPartitionStore({ dataDir: fold.directory }, "state", partition);
   try {
@@ -122,7 +123,8 @@ async function foldUpTo({ config, topics, signal, tally, tell }: Fold, state: Pa
   const { follower, codec, catalogues } = topics;
   const { partition } = state;
   const topic = config.kafka.topics.events;
-  const { batchEvents: maxRecords, credits } = config.pipeline;
+  const maxRecords = recordsAtOnce(config, topics.partitions);
+  const { credits } = config.pipeline;
   let room: () => void = () => undefined;
   const records = new PartitionLog({ partition, from, capacity: 2 * maxRecords, lingerMs: 0, onRoom: () => room() });
   const close = (): void => {

@@ -9,7 +9,7 @@ import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { UpdaterCounters } from "../updater-counters.js";
 import { CatalogueLeader } from "./catalogue-leader.js";
 import { KafkaTopics } from "./kafka-topics.js";
-import { OwnedPartition, type OwnedPartitionParts } from "./owned-partition.js";
+import { OwnedPartition, type OwnedPartitionParts, recordsAtOnce } from "./owned-partition.js";
 import { appliedOf, ownerOf } from "./partition-owner.js";
 import { PartitionSlot } from "./partition-slot.js";
 import { StandbyPartition } from "./standby-partition.js";
@@ -40,7 +40,7 @@ export class KafkaUpdater implements ServingNode {
       kafka,
       settings: config.kafka,
       partitions,
-      capacity: 2 * config.pipeline.batchEvents,
+      capacity: 2 * recordsAtOnce(config, partitions),
       log,
       onAssigned: (ours) => this.assigned(ours),
       onFailed,

@@ -189,7 +189,7 @@ export class OwnedPartition {
           decode: decodeKafka(codec, config.events.maxFutureMs),
           source: config.kafka.topics.events,
         },
-        { maxRecords: config.pipeline.batchEvents, credits: config.pipeline.credits, signal },
+        { maxRecords: recordsAtOnce(config, this.parts.partitions), credits: config.pipeline.credits, signal },
       );
     } finally {
       source.close(this.partition);
@@ -212,6 +212,17 @@ export class OwnedPartition {
     );
     return marks.low as Offset;
   }
+}
+
+/** Least worth a turn of its own. */
+const LEAST_AT_ONCE = 512;
+
+/**
+ * Records of a partition that go through the pipeline together. What waits in memory for its turn, of all partitions together, is what the journal's
+ * one has: more outlives the collector's young generation, which costs more than folding it.
+ */
+export function recordsAtOnce({ pipeline: { batchEvents } }: Pick<Config, "pipeline">, partitions: number): number {
+  return Math.min(batchEvents, Math.max(LEAST_AT_ONCE, Math.ceil((2 * batchEvents) / partitions)));
 }
 
 /** Rows of one commit of a backlog: their bytes are in memory twice until the changelog has them. */
