@@ -20,7 +20,7 @@ import type { AppliedBatch } from "../../../streams/operators/batches.js";
 import type { RowPublisher } from "../../../streams/operators/publish-rows.js";
 import { runPipeline } from "../../../streams/pipeline.js";
 import type { EventCodec } from "../../../streams/registry/event-codec.js";
-import { openPartitionStore, STORED } from "./partition-stores.js";
+import { openPartitionStore, restoring, STORED } from "./partition-stores.js";
 
 export interface OwnedPartitionParts {
   readonly config: Config;
@@ -139,7 +139,14 @@ export class OwnedPartition {
   /** What the changelog has and the store has not. After the writer was opened nobody else adds to it. @returns how many records were read */
   private async restore(store: KeyValueStore, signal: AbortSignal): Promise<number> {
     const { catalogues, itemVectors, log, follower, config } = this.parts;
-    const replica = await PartitionReplica.open({ store, partition: this.partition, catalogues, itemVectors, ...STORED });
+    const replica = await PartitionReplica.open({
+      store,
+      partition: this.partition,
+      catalogues,
+      itemVectors,
+      ...STORED,
+      ...restoring(this.parts.partitions),
+    });
     const reader = new ReplicaReader({ follower, topic: config.kafka.topics.changelog, replica, log });
     try {
       await reader.readToEnd(signal);

@@ -14,7 +14,7 @@ import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { UpdaterCounters } from "../updater-counters.js";
 import { KafkaTopics } from "./kafka-topics.js";
 import { appliedOf, ownerOf } from "./partition-owner.js";
-import { openPartitionStore, STORED } from "./partition-stores.js";
+import { openPartitionStore, restoring, STORED } from "./partition-stores.js";
 
 /** How often in the time of the watchdog the end of the log is looked for. */
 const LOOKS = 4;
@@ -140,7 +140,14 @@ export class RecallNode implements ServingNode {
     try {
       const { catalogues, follower, changelog: topic } = this.topics;
       const { itemVectors = itemVectorsOf, log } = this.options;
-      const replica = await PartitionReplica.open({ store, partition, catalogues, itemVectors, ...STORED });
+      const replica = await PartitionReplica.open({
+        store,
+        partition,
+        catalogues,
+        itemVectors,
+        ...STORED,
+        ...restoring(this.topics.partitions),
+      });
       const reader = new ReplicaReader({ follower, topic, replica, log, applied: (...news) => this.recallable(...news) });
       return { store, replica, reader };
     } catch (error) {

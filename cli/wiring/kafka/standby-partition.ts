@@ -4,7 +4,7 @@ import { PartitionReplica } from "../../../state/partition-replica.js";
 import { ReplicaReader } from "../../../streams/kafka/replica-reader.js";
 import type { OwnedPartitionParts } from "./owned-partition.js";
 import type { PartitionWork } from "./partition-slot.js";
-import { openPartitionStore, STORED } from "./partition-stores.js";
+import { openPartitionStore, restoring, STORED } from "./partition-stores.js";
 
 /** A warm copy of a partition that another process owns: taken over, it has only the newest commits to read. */
 export class StandbyPartition implements PartitionWork {
@@ -12,7 +12,10 @@ export class StandbyPartition implements PartitionWork {
   private readonly running: Promise<void>;
 
   constructor(
-    private readonly parts: Pick<OwnedPartitionParts, "config" | "log" | "catalogues" | "itemVectors" | "follower" | "onFailed">,
+    private readonly parts: Pick<
+      OwnedPartitionParts,
+      "config" | "log" | "partitions" | "catalogues" | "itemVectors" | "follower" | "onFailed"
+    >,
     private readonly partition: Partition,
   ) {
     this.running = this.run().catch((error: unknown) => {
@@ -34,7 +37,14 @@ export class StandbyPartition implements PartitionWork {
     const { signal } = this.stopping;
     const store = await openPartitionStore(config, "state", this.partition);
     try {
-      const replica = await PartitionReplica.open({ store, partition: this.partition, catalogues, itemVectors, ...STORED });
+      const replica = await PartitionReplica.open({
+        store,
+        partition: this.partition,
+        catalogues,
+        itemVectors,
+        ...STORED,
+        ...restoring(this.parts.partitions),
+      });
       const reader = new ReplicaReader({ follower, topic: config.kafka.topics.changelog, replica, log });
       try {
         await reader.readToEnd(signal);
