@@ -32,6 +32,7 @@ export interface PartitionReplicaOptions
   readonly openBytes?: number;
 }
 
+const ARENA_BYTES = 1 << 20;
 const NOTHING = { folded: 0, duplicates: 0, erased: 0, skipped: 0 } as const;
 
 /**
@@ -46,11 +47,13 @@ const NOTHING = { folded: 0, duplicates: 0, erased: 0, skipped: 0 } as const;
 export class PartitionReplica implements RowSource {
   readonly partition: Partition;
   readonly #options: PartitionReplicaOptions;
-  readonly #arena = new WriteArena(1 << 20);
+  #arena = new WriteArena(ARENA_BYTES);
   readonly #turns = new WriteTurns();
   /** What is taken and not written yet, and where reading goes on behind it. */
   #chunk = new ReplicaChunk();
   #chunkNext = 0;
+  /** Whether what was written last ended a commit. */
+  #tookAll = true;
   #opened!: OpenedPartition;
   #items!: ItemFinder;
   #meta!: PartitionMeta;
@@ -83,6 +86,11 @@ export class PartitionReplica implements RowSource {
   /** Whether the rows are those of a commit, so that a PartitionState may be opened on the store. True of an empty one. */
   get complete(): boolean {
     return this.#mark.between === undefined;
+  }
+
+  /** Whether what was taken last ends a commit; true where nothing was. */
+  get atCommit(): boolean {
+    return this.#chunk.empty ? this.#tookAll : this.#chunk.ended;
   }
 
   /** A lower bound of the log's records that the rows know of. */
@@ -127,9 +135,13 @@ export class PartitionReplica implements RowSource {
     });
   }
 
-  /** Writes what `applyOn` keeps. @throws KindredError as `apply` */
-  flush(): Promise<void> {
-    return this.#turns.take(() => this.#writeChunk());
+  /** Writes what `applyOn` keeps. @param signal ends it between two parts: what is left is read again. @throws KindredError as `apply`; the signal's reason */
+  flush(signal?: AbortSignal): Promise<void> {
+    return this.#turns.take(async () => {
+      await this.#writeChunk(() => signal?.throwIfAborted());
+      // Of parts of thousands of rows: a few are written at once from now on.
+      this.#arena = new WriteArena(ARENA_BYTES);
+    });
   }
 
   /**
@@ -145,6 +157,7 @@ export class PartitionReplica implements RowSource {
         await this.#clear();
         await this.#load();
         this.#chunk = new ReplicaChunk();
+        this.#tookAll = true;
       } catch (error) {
         this.#failure = error;
         throw error;
@@ -232,6 +245,7 @@ export class PartitionReplica implements RowSource {
       const made = await this.#write(part, part.last ? next : this.#mark.next);
       written?.(made);
     }
+    this.#tookAll = chunk.ended;
     this.#chunk = new ReplicaChunk();
   }
 

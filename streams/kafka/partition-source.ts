@@ -7,6 +7,7 @@ import type { KafkaSettings } from "./client.js";
 import { asKindredError } from "./kafka-errors.js";
 import { endsInTime, keepRunning } from "./keep-running.js";
 import { PartitionLog } from "./partition-log.js";
+import { refuseBeyond } from "./record-batch.js";
 import { MAX_WAIT_MS } from "./topic-follower.js";
 import { endsBefore, partitionsDiffer, type Watermarks, watermarksOf, withAdmin } from "./topics.js";
 
@@ -210,7 +211,13 @@ export class PartitionSource {
     // Of what was asked for before the partition was placed elsewhere, or from where retention has cut to: kafkajs goes on there by itself.
     if (Number((batch as Fetched).fetchedOffset) > open.log.next && !(await this.wasCut(partition, open.log.next)))
       return this.place(partition);
-    open.log.push(batch.messages, Number(batch.lastOffset()) + 1, end);
+    const next = Number(batch.lastOffset()) + 1;
+    try {
+      refuseBeyond(batch.topic, partition, next, end);
+    } catch (error) {
+      return this.fail(error as KindredError);
+    }
+    open.log.push(batch.messages, next, end);
     resolveOffset(batch.lastOffset());
     if (open.log.full) this.pause(partition);
     await heartbeat();

@@ -134,6 +134,7 @@ async function foldUpTo({ config, topics, signal, tally, tell }: Fold, state: Pa
   };
   signal.addEventListener("abort", close);
   follower.follow(topic, partition, from, {
+    takesDamaged: true,
     take: async (messages, next) => {
       records.push(messages, next);
       if (records.full) await new Promise<void>((resolve) => (room = resolve));

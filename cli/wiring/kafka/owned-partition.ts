@@ -225,7 +225,7 @@ export class OwnedPartition {
 const LEAST_AT_ONCE = 512;
 
 /**
- * Records of a partition that go through the pipeline together. What waits in memory for its turn, of all partitions together, is what the journal's
+ * Records of a partition that go through the pipeline together. Of all partitions together it is twice what the journal's
  * one has: more outlives the collector's young generation, which costs more than folding it.
  */
 export function recordsAtOnce({ pipeline: { batchEvents } }: Pick<Config, "pipeline">, partitions: number): number {
