@@ -9,7 +9,7 @@ import { endsInTime, keepRunning } from "./keep-running.js";
 import { PartitionLog } from "./partition-log.js";
 import { refuseBeyond } from "./record-batch.js";
 import { MAX_WAIT_MS } from "./topic-follower.js";
-import { endsBefore, partitionsDiffer, type Watermarks, watermarksOf, withAdmin } from "./topics.js";
+import { endsBefore, partitionsDiffer, readableEndsOf, type Watermarks } from "./topics.js";
 
 /** How often the group is told how far the state is: for whoever watches its lag; kindred itself never reads it. */
 const COMMIT_EVERY_MS = 5_000;
@@ -151,7 +151,7 @@ export class PartitionSource {
   /** Where the partitions of the topic begin and end now. @throws KindredError BROKER_FAILED */
   watermarks(): Promise<Map<Partition, Watermarks>> {
     const { kafka, settings } = this.options;
-    return withAdmin(kafka, (admin) => watermarksOf(admin, settings.topics.events));
+    return readableEndsOf(kafka, settings.topics.events);
   }
 
   /** Resolves when the group has said, after this call, that this process is a member with its partitions. */
