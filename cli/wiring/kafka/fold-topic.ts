@@ -12,7 +12,7 @@ import { endsOf, type Watermarks } from "../../../streams/kafka/topics.js";
 import { runPipeline } from "../../../streams/pipeline.js";
 import type { BackfillReport, OnProgress } from "../backfill.js";
 import { sharedItemVectors } from "../fold-configuration.js";
-import { makeLogger } from "../offline.js";
+import { makeLogger } from "../logger.js";
 import { shadowDirectory } from "../updater-stores.js";
 import { KafkaTopics } from "./kafka-topics.js";
 import { recordsAtOnce } from "./owned-partition.js";

@@ -20,7 +20,7 @@ import { TopicFollower } from "../../../streams/kafka/topic-follower.js";
 import { ensureTopics } from "../../../streams/kafka/topics.js";
 import { type EventCodec, jsonCodec, registryCodec } from "../../../streams/registry/event-codec.js";
 import { eventRulesOf } from "../fold-configuration.js";
-import { makeLogger } from "../offline.js";
+import { makeLogger } from "../logger.js";
 
 export interface KafkaTopicsOptions {
   readonly config: Config;
