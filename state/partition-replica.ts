@@ -26,8 +26,8 @@ import { WriteTurns } from "./write-turns.js";
 
 export interface PartitionReplicaOptions
   extends Pick<PartitionStateOptions, "store" | "partition" | "catalogues" | "itemVectors" | "bands"> {
-  /** Most rows written at once; default 4,096. */
-  readonly chunkRows?: number;
+  /** Rows of a part, which is written at once; default 4,096. */
+  readonly partRows?: number;
   /** How much `applyOn` keeps in memory, bytes; default 32 MiB. */
   readonly openBytes?: number;
 }
@@ -40,7 +40,7 @@ const NOTHING = { folded: 0, duplicates: 0, erased: 0, skipped: 0 } as const;
  * opened on it when this one is settled goes on folding where the owner was. Feeds a recall node, keeps a standby warm, restores
  * what was lost, and brings a store up whose process ended between the changelog and the store.
  *
- * Rows are written in chunks, so that memory is bounded also where a compacted changelog has its only position record at
+ * Rows are written in parts, so that memory is bounded also where a compacted changelog has its only position record at
  * the end. Between two of them, and while what is applied again overwrites what is newer, the rows are those of no commit: the store is
  * marked until they add up to what a position record says.
  */
@@ -58,7 +58,7 @@ export class PartitionReplica implements RowSource {
   #items!: ItemFinder;
   #meta!: PartitionMeta;
   #mark!: ChangelogMark;
-  /** Contexts that rows may be of, oldest first; while a chunk is being written those of before and after. */
+  /** Contexts that rows may be of, oldest first; while a part is being written those of before and after. */
   #contexts!: readonly FoldContext[];
   #upkeep!: PartitionUpkeep;
   #reader!: PartitionReader;
@@ -235,13 +235,13 @@ export class PartitionReplica implements RowSource {
   /** What fails is kept, and written with what is taken next. */
   async #writeChunk(written?: (made: ReplicaRows) => void): Promise<void> {
     this.#check();
-    const { chunkRows = 4096 } = this.#options;
+    const { partRows = 4096 } = this.#options;
     const [chunk, next] = [this.#chunk, this.#chunkNext];
     if (chunk.empty) {
       if (next !== this.#mark.next) await this.#store([], { ...this.#mark, next });
       return;
     }
-    for (const part of chunk.parts(chunkRows)) {
+    for (const part of chunk.parts(partRows)) {
       const made = await this.#write(part, part.last ? next : this.#mark.next);
       written?.(made);
     }
