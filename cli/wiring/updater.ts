@@ -5,7 +5,7 @@ import type { DeadLetters, StateOwner, UpdaterMetrics } from "../../schemas/port
 import type { EventIntake } from "../../schemas/ports/event-log.js";
 import type { FileIntake } from "../../schemas/ports/file-intake.js";
 import type { Position } from "../../schemas/position.js";
-import { beginWhereKept } from "../../streams/begin-where-kept.js";
+import { beginWhereKept } from "../../streams/journal/begin-where-kept.js";
 import { JournalDeadLetters } from "../../streams/journal/journal-dead-letters.js";
 import { JournalFiles } from "../../streams/journal/journal-files.js";
 import { JournalIntake, journalPosition } from "../../streams/journal/journal-intake.js";
