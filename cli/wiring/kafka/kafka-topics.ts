@@ -128,10 +128,6 @@ export class KafkaTopics {
     for (const follower of this.followers) follower.interrupt();
   }
 
-  get changelog(): string {
-    return this.options.config.kafka.topics.changelog;
-  }
-
   get partitionNumbers(): Partition[] {
     return Array.from({ length: this.partitions }, (_, partition) => partition as Partition);
   }
