@@ -11,8 +11,8 @@ import { CatalogueLeader } from "./catalogue-leader.js";
 import { KafkaTopics } from "./kafka-topics.js";
 import { recordsAtOnce } from "./memory-shares.js";
 import { OwnedPartition, type OwnedPartitionParts } from "./owned-partition.js";
-import { appliedOf, ownerOf } from "./partition-owner.js";
 import { PartitionSlot } from "./partition-slot.js";
+import { appliedOf, ownerOf } from "./rows-of-partitions.js";
 import { StandbyPartition } from "./standby-partition.js";
 
 /** Its owner makes the catalogues. */

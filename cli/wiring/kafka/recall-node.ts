@@ -12,8 +12,8 @@ import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { UpdaterCounters } from "../updater-counters.js";
 import { KafkaTopics } from "./kafka-topics.js";
 import { type OpenReplica, openReplica } from "./open-replica.js";
-import { appliedOf, ownerOf } from "./partition-owner.js";
 import { openPartitionStore } from "./partition-stores.js";
+import { appliedOf, ownerOf } from "./rows-of-partitions.js";
 
 /** How often in the time of the watchdog the end of the log is looked for. */
 const LOOKS = 4;
