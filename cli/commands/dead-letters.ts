@@ -52,12 +52,16 @@ async function list(options: ListOptions, terminal: Terminal): Promise<void> {
     const answer = server
       ? await server.get<Letters>(`/v1/admin/dead-letters?${query}`)
       : await (config.source.kind === "kafka" ? withTopics(config, signal, listed) : withUpdater(config, { signal, index: false }, listed));
-    const lines = answer.deadLetters.map(
-      (letter) => `${letter.number}  ${letter.at}  ${letter.code}  ${letter.origin}: ${letter.message}\n    ${letter.original}`,
+    const lines = answer.deadLetters.map(({ number, at, code, origin, message, original }) =>
+      [`${number}  ${at}  ${code}  ${origin}: ${message}`, `    ${original}`].map(printable).join("\n"),
     );
     printResult(terminal, options, answer, lines.length === 0 ? "no dead letters" : lines.join("\n"));
   });
 }
+
+/** Anybody may have written what is in a letter: nothing of it steers the terminal. */
+const printable = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}]/gu, (control) => `\\u{${(control.codePointAt(0) ?? 0).toString(16)}}`);
 
 /** @throws KindredError FILE_LINE, FILE_FORMAT */
 async function readRepairs(path: string): Promise<Repair[]> {

@@ -91,7 +91,8 @@ export class KafkaTopics {
       follower: itemsFollower,
       topic: topics.items,
       onItems: (infos, deleted) => this.told(infos, deleted),
-      onLetters: (letters) => this.deadLetters.keep(letters),
+      // A shadow writes to no topic: the live ones have these letters.
+      onLetters: (letters) => (follows === "events" ? Promise.resolve() : this.deadLetters.keep(letters)),
       signal: this.stopping.signal,
     });
     const forgetLetters = (user: Parameters<KafkaDeadLetters["forget"]>[0]): Promise<number> => this.deadLetters.forget(user);
