@@ -7,6 +7,7 @@ import type { DeadLettersAnswer, ReplayAnswer } from "../../schemas/http.js";
 import type { DeadLetters } from "../../schemas/ports/admin.js";
 import type { Terminal } from "../command-frame.js";
 import { addClientOptions, type ClientOptions, configurationOf, integerFlag, printResult, serverOf } from "../command-options.js";
+import { printable } from "../printable.js";
 import { untilStopped } from "../stop-signals.js";
 import { withTopics } from "../wiring/kafka/kafka-topics.js";
 import { withUpdater } from "../wiring/offline.js";
@@ -58,10 +59,6 @@ async function list(options: ListOptions, terminal: Terminal): Promise<void> {
     printResult(terminal, options, answer, lines.length === 0 ? "no dead letters" : lines.join("\n"));
   });
 }
-
-/** Anybody may have written what is in a letter: nothing of it steers the terminal. */
-const printable = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}]/gu, (control) => `\\u{${(control.codePointAt(0) ?? 0).toString(16)}}`);
 
 /** @throws KindredError FILE_LINE, FILE_FORMAT */
 async function readRepairs(path: string): Promise<Repair[]> {
