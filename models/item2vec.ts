@@ -134,6 +134,7 @@ async function run(trainer: SkipGramTrainer, steps: number, users: number, optio
   };
   const stop = (): void => trainer.stop();
   signal?.addEventListener("abort", stop, { once: true });
+  report();
   const timer = setInterval(report, options.reportEveryMs ?? REPORT_EVERY_MS);
   try {
     const done = await trainer.train().catch((error: unknown) => {

@@ -17,7 +17,7 @@ import { formatNpy, parseNpy } from "./npy.js";
 
 const MANIFEST = "manifest.json";
 /** What may be in a folder that a model replaces. */
-const OURS = [MANIFEST, ...MODEL_FILES, CHECKPOINT];
+export const MODEL_PARTS = [MANIFEST, ...MODEL_FILES, CHECKPOINT];
 
 /** What a manifest says beside what the model itself does. */
 export type ModelDescription = Pick<ModelManifest, "seed" | "data" | "settings" | "metrics">;
@@ -41,7 +41,7 @@ export async function saveModel(directory: string, model: ItemModel, description
     ...{ seed: description.seed, data: description.data, settings: description.settings, metrics: description.metrics },
     files: filesOf(contents),
   };
-  await replaceFolder(directory, { ...contents, [MANIFEST]: Buffer.from(formatModelManifest(manifest)) }, OURS);
+  await replaceFolder(directory, { ...contents, [MANIFEST]: Buffer.from(formatModelManifest(manifest)) }, MODEL_PARTS);
   return manifest;
 }
 
