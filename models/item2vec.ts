@@ -51,7 +51,7 @@ const REPORT_EVERY_MS = 500;
  * item2vec: skip-gram with negative sampling, where a history is a set and all of it is context (Barkan, Koenigstein 2016). A user is the
  * mean of the input vectors of their items, and items are scored by their output vectors: input against input finds little.
  * Items that nobody has together with another item have no pair to learn from; their vectors are zeros, so that they are neither pooled nor found.
- * @throws KindredError INVALID_ARGUMENT where no user has two items
+ * @throws KindredError INVALID_ARGUMENT where no user has two items, or the training diverges
  */
 export async function trainItem2vec(
   histories: Histories,
@@ -68,6 +68,8 @@ export async function trainItem2vec(
     coded(() => trainer.write(tables, progress));
   }
   const done = await run(trainer, histories.users.length * settings.epochs, histories.users.length, options);
+  if (!Number.isFinite(trainer.progress().loss))
+    throw new KindredError("INVALID_ARGUMENT", "the training diverged, its numbers are no longer finite; it wants a lower rate", "rate");
   const tables = coded(() => trainer.read());
   const state: TrainingState = { progress: trainer.progress(), tables };
   const { dims } = settings;
@@ -127,6 +129,8 @@ async function run(trainer: SkipGramTrainer, steps: number, users: number, optio
   let before = trainer.progress();
   const report = (): void => {
     const now = trainer.progress();
+    // It won't come back from there.
+    if (!Number.isFinite(now.loss)) trainer.stop();
     const measured = now.lossPairs - before.lossPairs;
     const loss = measured === 0 ? undefined : (now.loss - before.loss) / measured;
     onProgress?.({ share: (now.epoch * users + now.user) / steps, epoch: now.epoch, pairs: now.pairs, loss, cpuSeconds: now.cpuSeconds });

@@ -107,6 +107,11 @@ describe("trainItem2vec", () => {
     });
   });
 
+  it("says so where it diverges, and makes no model of NaN", async () => {
+    const training = trainItem2vec(circles(), { ...small, optimizer: "sgd", rate: 10, lastRate: 10, negativeWeight: 1000, epochs: 200 });
+    await expect(training).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringMatching(/diverged.*rate/) });
+  });
+
   it("trains where everybody has everything, so that no negative is left", async () => {
     const builder = new HistoriesBuilder();
     for (let user = 0; user < 10; user++) builder.add(`u${user}`, ["a", "b"] as ItemId[]);
