@@ -129,7 +129,7 @@ async function measureModel(
   const friends = settings.friendships && (await friendsOf(model, shared, settings));
   const dims = model.input.dims;
   const report: ModelReport = {
-    ...reportOf(name, model.kind, dims, ranker, u2i, segments),
+    ...reportOf(name, model.kind, dims, ranker, u2i, segments, shared),
     i2i: figuresOf(i2i.metrics.values),
     u2u: figuresOf(u2u),
     ...(friends && { friends }),
@@ -147,7 +147,7 @@ async function measureBaseline(shared: SharedRows, segments: Segments, settings:
     onProgress,
     ...(settings.signal && { signal: settings.signal }),
   });
-  const report = { ...reportOf(POPULARITY, POPULARITY, null, ranker, u2i, segments), cpuSeconds: cpuSecondsSince(cpu) };
+  const report = { ...reportOf(POPULARITY, POPULARITY, null, ranker, u2i, segments, shared), cpuSeconds: cpuSecondsSince(cpu) };
   return { name: POPULARITY, report, tasks: { u2i: u2i.metrics.values } };
 }
 
@@ -163,8 +163,11 @@ function reportOf(
   ranker: Ranker,
   { metrics, counts }: RankedLists,
   segments: Segments,
+  { known }: SharedRows,
 ): Omit<ModelReport, "cpuSeconds"> {
-  const exposure = [...counts].flatMap(([k, places]): [string, number | null][] => {
+  const exposure = [...counts].flatMap(([k, all]): [string, number | null][] => {
+    // Not of items that only some model knows: the figure would change with the models that are compared.
+    const places = all.subarray(0, known);
     const { coverage, gini } = exposureOf(places);
     const shares = SEGMENTS.map((segment, s): [string, number | null] => {
       const inSegment = places.filter((_, row) => segments.segmentOf[row] === s);

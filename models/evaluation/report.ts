@@ -35,7 +35,7 @@ export interface ModelReport {
   /** What the nearest users have in common; absent for baselines. */
   readonly u2u?: Figures;
   readonly friends?: { readonly pairs: number; readonly auc: number | null } & { readonly [metric: string]: number | null };
-  /** coverage@k and gini@k of u2i's lists, share@k/head ... of their places. */
+  /** coverage@k and gini@k of u2i's lists over the items of train and test; share@k/head ... of their places. */
   readonly exposure: Figures;
   /** Of this process while this model was measured. */
   readonly cpuSeconds: number;
