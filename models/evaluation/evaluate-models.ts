@@ -120,9 +120,9 @@ async function measureModel(
   onProgress: Progress,
 ): Promise<Measured> {
   const cpu = process.cpuUsage();
-  const listOptions: ListOptions = { ks: settings.ks, segments, onProgress, ...(settings.signal && { signal: settings.signal }) };
+  const listOptions: ListOptions = { ks: settings.ks, onProgress, ...(settings.signal && { signal: settings.signal }) };
   const ranker = usersToItems(model, shared);
-  const u2i = await userLists(ranker, shared, listOptions);
+  const u2i = await userLists(ranker, shared, { ...listOptions, segments });
   const i2i = await itemLists(itemsToItems(model, shared), shared, { ...listOptions, seed: settings.seed });
   const u2u: QueryValues =
     settings.neighbourUsers === 0 ? new Map() : await neighbourJaccard(usersByCosine(model, shared), shared, neighbourOptions(settings));
