@@ -8,7 +8,7 @@ import { itemLists, type ListOptions, type RankedLists, userLists } from "./rank
 import { itemsToItems, popularity, type Ranker, usersToItems } from "./ranker.js";
 import type { EvaluationReport, Figures, ModelReport } from "./report.js";
 import { SEGMENTS, segmentsOf } from "./segments.js";
-import { listenersOf, type SharedRows, shareRows } from "./shared-rows.js";
+import { listenersOf, type SharedRows, sampleTested, shareRows } from "./shared-rows.js";
 import { splitFigures } from "./split-figures.js";
 import { exactJaccard, neighbourJaccard, usersByCosine } from "./user-neighbours.js";
 
@@ -21,6 +21,8 @@ export interface NamedModel {
 export interface EvaluationOptions {
   /** Lengths of lists: 20. */
   readonly ks?: readonly number[];
+  /** Users who are asked, drawn by the seed: all. */
+  readonly users?: number;
   /** Neighbours a user of u2u: 50. */
   readonly neighbours?: number;
   /** Users whose neighbours are looked at, drawn by the seed: 1,000. 0: none. */
@@ -57,11 +59,12 @@ export async function evaluateModels(
 ): Promise<EvaluationReport> {
   const settings = settingsOf(options);
   checkNames(models);
-  const shared = shareRows(
+  const all = shareRows(
     train,
     test,
     models.map(({ model }) => model),
   );
+  const shared = sampleTested(all, options.users ?? all.testable, settings.seed);
   const listeners = listenersOf(shared);
   const segments: Segments = { names: SEGMENTS, segmentOf: segmentsOf(listeners) };
   const progress = progressOf(options, shared.tested.length * (2 * models.length + 1));
@@ -80,7 +83,7 @@ export async function evaluateModels(
 }
 
 function settingsOf(options: EvaluationOptions): Settings {
-  const { ks = [20], neighbours = 50, neighbourUsers = 1000, rounds = 2000, seed = 1, signal, friendships } = options;
+  const { ks = [20], users = 1, neighbours = 50, neighbourUsers = 1000, rounds = 2000, seed = 1, signal, friendships } = options;
   const whole = (name: string, value: number, least: number, most: number): void => {
     if (!Number.isInteger(value) || value < least || value > most)
       throw new KindredError("INVALID_ARGUMENT", `${name} is a whole number from ${least} to ${most}, not ${value}`, name);
@@ -88,6 +91,7 @@ function settingsOf(options: EvaluationOptions): Settings {
   if (ks.length === 0 || new Set(ks).size !== ks.length)
     throw new KindredError("INVALID_ARGUMENT", `ks are different lengths of lists, not [${ks.join(", ")}]`, "ks");
   for (const k of ks) whole("k", k, 1, 10_000);
+  whole("users", users, 1, 2 ** 31);
   whole("neighbours", neighbours, 1, 10_000);
   whole("neighbourUsers", neighbourUsers, 0, 2 ** 31);
   whole("rounds", rounds, 0, 1_000_000);

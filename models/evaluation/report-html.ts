@@ -1,5 +1,8 @@
 import { type Bar, barChart } from "./bar-chart.js";
+import type { CaseStudy } from "./case-studies.js";
 import { escaped } from "./html-text.js";
+import { casesHtml, picturesHtml } from "./illustrations-html.js";
+import type { Picture } from "./picture.js";
 import type { EvaluationReport, ModelReport } from "./report.js";
 import { type Column, columnGroups, comparisonAt, figureText, SIGNIFICANT, splitLines } from "./report-table.js";
 
@@ -25,11 +28,17 @@ svg text{font-size:12px;fill:currentColor}
 details{margin:1rem 0}
 `;
 
+/** For people to look at; no figures. */
+export interface Illustrations {
+  readonly cases?: readonly CaseStudy[];
+  readonly pictures?: readonly Picture[];
+}
+
 /**
  * One page that needs nothing else: no script, no file beside it, nothing from the network. `title` and the models' names may hold
  * anything.
  */
-export function reportHtml(report: EvaluationReport, title: string): string {
+export function reportHtml(report: EvaluationReport, title: string, { cases = [], pictures = [] }: Illustrations = {}): string {
   const groups = columnGroups(report).map(
     (group) => `<h2>${escaped(group.title)}</h2>
 <div class="charts">${group.columns.map((column) => chartOf(report, column)).join("")}</div>
@@ -48,6 +57,8 @@ ${splitLines(report)
 ${modelsOf(report)}
 ${groups.join("\n")}
 ${differencesOf(report)}
+${picturesHtml(pictures)}
+${casesHtml(cases)}
 <p>Made by kindred with seed ${report.settings.seed}. Whiskers are 95 % intervals of the difference from the first model, paired by user.</p>
 </html>
 `;

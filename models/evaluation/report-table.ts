@@ -45,8 +45,9 @@ export const figureText = (value: number | null | undefined): string => (value =
 export function splitLines({ split, settings, comparisons }: EvaluationReport): string[] {
   const n = (count: number): string => count.toLocaleString("en-US");
   const lost = split.testOfNewItems + split.testOfKnownItems;
+  const drawn = split.testedUsers < split.testableUsers ? `, drawn from ${n(split.testableUsers)}` : "";
   return [
-    `${n(split.users)} users, ${n(split.items)} items, ${n(split.trainInteractions)} interactions in train; ${n(split.testInteractions)} to be found, of ${n(split.testedUsers)} users.`,
+    `${n(split.users)} users, ${n(split.items)} items, ${n(split.trainInteractions)} interactions in train; ${n(split.testInteractions)} to be found, of ${n(split.testedUsers)} users${drawn}.`,
     ...(split.usersWithoutHistory > 0 ? [`${n(split.usersWithoutHistory)} users of test have no history and are left out.`] : []),
     ...(lost > 0
       ? [

@@ -10,8 +10,10 @@ export interface SplitFigures {
   readonly items: number;
   readonly trainInteractions: number;
   readonly testInteractions: number;
-  /** Users with a history and items to be found: every mean of u2i and i2i is over them. */
+  /** Users who were asked, with a history and items to be found: every mean of u2i and i2i is over them. */
   readonly testedUsers: number;
+  /** All of whom those were drawn; the same where all were asked. */
+  readonly testableUsers: number;
   /** In test without a history: there is nothing to pool, and no model was asked. */
   readonly usersWithoutHistory: number;
   /** Test interactions of tested users with items that are not in train: no model of train finds them. */
@@ -69,3 +71,7 @@ export interface EvaluationReport {
   readonly exactNeighbours: Figures;
   readonly comparisons: readonly Comparison[];
 }
+
+/** As `--json` prints it: u2i of the first model at the top, "recall@20" and so on, and the whole report beside them. */
+export const reportJson = (report: EvaluationReport): EvaluationReport & Figures =>
+  ({ ...report.models[0]?.u2i, ...report }) as EvaluationReport & Figures;

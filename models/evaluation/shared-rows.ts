@@ -1,6 +1,7 @@
 import { KindredError } from "../../schemas/errors.js";
 import type { ItemId } from "../../schemas/ids.js";
 import type { Histories, ItemModel } from "../../schemas/model.js";
+import { sampleOf } from "./seeded-random.js";
 
 /**
  * Train, test and models over one numbering of items, since each comes with its own: first the items of train in their order, then those
@@ -13,8 +14,10 @@ export interface SharedRows {
   readonly users: readonly string[];
   /** Ascending, none twice; by user of train. */
   readonly histories: readonly Uint32Array[];
-  /** Users of train who are in test, by their place in `users`, in that order. */
+  /** Users of train who are in test and are asked, by their place in `users`, in that order. */
   readonly tested: Uint32Array;
+  /** All of train who are in test, asked or not. */
+  readonly testable: number;
   /** Of `tested`. */
   readonly wanted: readonly Uint32Array[];
   /** Users of test without a history: there is nothing to pool, and no model is asked. */
@@ -45,6 +48,7 @@ export function shareRows(train: Histories, test: Histories, models: readonly It
     users: train.users,
     histories,
     tested,
+    testable: tested.length,
     wanted: Array.from(tested, (place) => wanted[placeInTest.get(train.users[place]!)!]!),
     withoutHistory: wanted.filter((of) => of.length > 0).length - tested.length,
     rowOf: (item) => rows.get(item),
@@ -65,6 +69,12 @@ function rowsByUser({ items, users, starts, rows }: Histories, add: (item: ItemI
 function distinct(rows: Uint32Array): Uint32Array {
   rows.sort();
   return rows.filter((row, i) => i === 0 || row !== rows[i - 1]);
+}
+
+/** So many of the users who are tested, drawn by the seed; all where there are no more. Train stays as it is. */
+export function sampleTested(shared: SharedRows, count: number, seed: number): SharedRows {
+  const places = sampleOf(shared.tested.length, count, seed);
+  return { ...shared, tested: places.map((place) => shared.tested[place]!), wanted: Array.from(places, (place) => shared.wanted[place]!) };
 }
 
 /** How many users of train have each of the shared items. */

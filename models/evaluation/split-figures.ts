@@ -21,6 +21,7 @@ export function splitFigures(shared: SharedRows, segments: Segments, listeners: 
     trainInteractions: lengths(histories),
     testInteractions: lengths(wanted),
     testedUsers: tested.length,
+    testableUsers: shared.testable,
     usersWithoutHistory: shared.withoutHistory,
     testOfNewItems: lengths(unheard),
     testOfKnownItems: lengths(seen),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { evaluateModels, type NamedModel } from "../../../models/evaluation/evaluate-models.js";
-import type { ModelReport } from "../../../models/evaluation/report.js";
+import { type ModelReport, reportJson } from "../../../models/evaluation/report.js";
+import { reportTable } from "../../../models/evaluation/report-table.js";
 import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
 import type { ItemId } from "../../../schemas/ids.js";
 import type { ItemModel } from "../../../schemas/model.js";
@@ -115,6 +116,7 @@ describe("evaluateModels", () => {
       trainInteractions: 6,
       testInteractions: 3,
       testedUsers: 2,
+      testableUsers: 2,
       usersWithoutHistory: 1,
       testOfNewItems: 1,
       testOfKnownItems: 1,
@@ -144,6 +146,25 @@ describe("evaluateModels", () => {
     expect(models[0]!).toMatchObject({ items: 1, u2i: { "recall@1": 0, "hit@1": 0 } });
   });
 
+  it("asks a sample of the users, the same for all, and says so", async () => {
+    const options = { users: 40, rounds: 0, neighbourUsers: 0 };
+    const report = await evaluateModels([named("a"), named("b")], train, test, options);
+    expect(report.split).toMatchObject({
+      users: 300,
+      testedUsers: 40,
+      testableUsers: Object.values(made.test).filter((of) => of.length > 0).length,
+    });
+    expect(report.models[0]!.u2i).toEqual(report.models[1]!.u2i);
+    const other = await evaluateModels([named("a")], train, test, { ...options, seed: 2 });
+    expect(other.models[0]!.u2i).not.toEqual(report.models[0]!.u2i);
+    expect(reportTable(report)).toContain("of 40 users, drawn from");
+  });
+
+  it("prints u2i of the first model at the top of the JSON", async () => {
+    const report = await evaluateModels([named("a")], train, test, { rounds: 0, neighbourUsers: 0 });
+    expect(reportJson(report)).toMatchObject({ ...report.models[0]!.u2i, models: report.models, format: 1 });
+  });
+
   it("counts what is done up to all of it, and stops when told to", async () => {
     const progress: [number, number][] = [];
     await evaluateModels([named("a")], train, test, { rounds: 0, neighbourUsers: 0, onProgress: (...done) => progress.push(done) });
@@ -157,6 +178,7 @@ describe("evaluateModels", () => {
     ["no k", { ks: [] }],
     ["a k of 0", { ks: [0] }],
     ["a k twice", { ks: [5, 5] }],
+    ["no users", { users: 0 }],
     ["half a neighbour", { neighbours: 0.5 }],
     ["rounds below 0", { rounds: -1 }],
     ["a seed that is none", { seed: Number.NaN }],

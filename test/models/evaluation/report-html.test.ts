@@ -35,6 +35,16 @@ it("is one page of its own: no script, nothing from anywhere, names as text", as
   expect(unbalanced(html)).toEqual([]);
 });
 
+it("shows cases and pictures where they are given", async () => {
+  const cases = [{ title: EVIL, given: ["x"], givenCount: 1, lists: [{ model: EVIL, items: [{ title: EVIL, hit: true }] }] }];
+  const pictures = [{ model: EVIL, points: [{ title: EVIL, x: 0, y: 0, segment: "head" as const }] }];
+  const html = reportHtml(await madeUpReport(["first", "second"], 0), "Made up", { cases, pictures });
+  expect(html).toContain("<circle");
+  expect(html).toContain("<ol><li><b>");
+  expect(html).not.toContain("<script");
+  expect(unbalanced(html)).toEqual([]);
+});
+
 it("has no table of differences where none were looked for", async () => {
   const html = reportHtml(await madeUpReport(["first", "second"], 0), "Made up");
   expect(html).not.toContain("<details>");
