@@ -9,7 +9,7 @@ import { HistoriesBuilder, readHistories } from "../models/histories.js";
 import { trainItem2vec } from "../models/item2vec.js";
 import type { Item2vecSettings } from "../models/item2vec-settings.js";
 import type { ItemId } from "../schemas/ids.js";
-import { seededRandom } from "./harness/seeded-random.js";
+import { seededRandom } from "../test/harness/seeded-random.js";
 import { scoreSplit } from "./harness/split-scorer.js";
 
 const [data, ...all] = process.argv.slice(2);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { seededRandom } from "../../bench/harness/seeded-random.js";
 import { HistoriesBuilder } from "../../models/histories.js";
 import { keepProbabilities, type Trained, type TrainingProgress, trainItem2vec } from "../../models/item2vec.js";
 import { ITEM2VEC_DEFAULTS, item2vecSettings } from "../../models/item2vec-settings.js";
 import type { ItemId } from "../../schemas/ids.js";
 import type { Histories, ItemModel } from "../../schemas/model.js";
+import { seededRandom } from "../harness/seeded-random.js";
 
 /** Two circles of people: each knows about 8 random ones of the 20 items of theirs. */
 function circles(users = 300): Histories {

@@ -1,0 +1,62 @@
+import { expect, it } from "vitest";
+import { aucOf, friendFigures } from "../../../models/evaluation/friends.js";
+import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
+import { shareRows } from "../../../models/evaluation/shared-rows.js";
+import type { ItemId } from "../../../schemas/ids.js";
+import type { ItemModel } from "../../../schemas/model.js";
+import { historiesOf } from "./made-up-split.js";
+
+it("aucOf is the share of pairs that are in order, ties a half", () => {
+  const random = new SeededRandom(2);
+  const draw = (n: number): Float64Array => Float64Array.from({ length: n }, () => random.below(6));
+  for (let i = 0; i < 20; i++) {
+    const [high, low] = [draw(1 + random.below(20)), draw(1 + random.below(20))];
+    const pairs = [...high].flatMap((a) => Array.from(low, (b) => (a > b ? 1 : a === b ? 0.5 : 0)));
+    expect(aucOf(high, low)).toBeCloseTo(pairs.reduce((sum: number, x) => sum + x, 0) / pairs.length, 12);
+  }
+  expect(aucOf(Float64Array.of(), Float64Array.of(1))).toBeNaN();
+});
+
+/** Ten circles of four users who have one item of their own, all friends within. */
+const circles = Object.fromEntries(Array.from({ length: 40 }, (_, u) => [`u${u}`, [`i${Math.floor(u / 4)}`, "all"]]));
+const shared = shareRows(historiesOf(circles), historiesOf({ u0: ["i1"] }), []);
+const friendships = Array.from({ length: 40 }, (_, u) => [`u${u}`, `u${4 * Math.floor(u / 4) + ((u + 1) % 4)}`] as const);
+const modelOf = (row: (item: number) => number[]): ItemModel => {
+  const items = Array.from({ length: 10 }, (_, i) => `i${i}` as ItemId);
+  const rows = items.map((_, i) => row(i));
+  const matrix = { dims: rows[0]!.length, values: Float32Array.from(rows.flat()) };
+  return { kind: "circles", items, input: matrix, output: matrix, score: "dot" };
+};
+
+it("finds friends where vectors say who they are, each pair counted once", async () => {
+  const telling = modelOf((i) => Array.from({ length: 10 }, (_, d) => (d === i ? 1 : 0)));
+  const both = [...friendships, ...friendships.map(([a, b]) => [b, a] as const), ["u1", "u1"] as const, ["u1", "nobody"] as const];
+  const { auc, pairs, values } = await friendFigures(telling, shared, both, { k: 3, seed: 1 });
+  expect(pairs).toBe(40);
+  // A stranger may be the one of the circle who is no friend: a tie.
+  expect(auc).toBeGreaterThan(0.95);
+  expect([...values.get("recall@3")!]).toEqual(new Array(40).fill(1));
+  // Four equals in a ring: a list of two has the two of lowest number, so u1 finds both friends, the others one of two.
+  const two = (await friendFigures(telling, shared, both, { k: 2, seed: 1 })).values.get("recall@2")!;
+  expect([...two.slice(0, 4)]).toEqual([0.5, 1, 0.5, 0.5]);
+});
+
+it("is a coin toss where all vectors are equal", async () => {
+  const { auc } = await friendFigures(
+    modelOf(() => [1, 1]),
+    shared,
+    friendships,
+    { k: 3, seed: 1 },
+  );
+  expect(auc).toBe(0.5);
+});
+
+it("has no figures without friends", async () => {
+  const { auc, pairs, values } = await friendFigures(
+    modelOf(() => [1]),
+    shared,
+    [["x", "y"]],
+    { k: 3, seed: 1 },
+  );
+  expect({ auc, pairs, users: values.get("recall@3")!.length }).toEqual({ auc: Number.NaN, pairs: 0, users: 0 });
+});
