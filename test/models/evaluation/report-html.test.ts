@@ -28,6 +28,20 @@ it("has every model's figures, and intervals where there is something to compare
   expect([...html.matchAll(/class="whisker"/g)]).toHaveLength(compared.length);
 });
 
+it("draws each interval around the end of its bar", async () => {
+  const html = reportHtml(await madeUpReport(["first", "second"]), "Made up");
+  const bars = [
+    ...html.matchAll(/<rect x="(\d+)"[^>]* width="([\d.]+)"[^>]*><title>[^<]*<\/title><\/rect><path d="M([\d.]+) \d+H([\d.]+)/g),
+  ];
+  expect(bars.length).toBeGreaterThan(10);
+  for (const [, x, width, from, to] of bars) {
+    const end = Number(x) + Number(width);
+    // Drawn to a tenth of a pixel.
+    expect(Number(from)).toBeLessThanOrEqual(end + 0.1);
+    expect(Number(to)).toBeGreaterThanOrEqual(end - 0.1);
+  }
+});
+
 it("is one page of its own: no script, nothing from anywhere, names as text", async () => {
   const html = reportHtml(await madeUpReport([EVIL, "second"]), EVIL);
   expect(html).not.toMatch(/<script|<link|<iframe|<img|\ssrc=|\shref=|url\(|@import|https?:/);
