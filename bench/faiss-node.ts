@@ -11,8 +11,8 @@ import { EmbeddedEngine } from "../index/vector-engine/embedded-engine.js";
 import { FaissNodeEngine } from "../index/vector-engine/faiss-node-engine.js";
 import { type FaissNodeIndex, loadFaissNode } from "../index/vector-engine/faiss-node-package.js";
 import type { Generation } from "../schemas/ids.js";
+import { seededRandom } from "../test/harness/seeded-random.js";
 import { Results, round } from "./harness/results.js";
-import { seededRandom } from "./harness/seeded-random.js";
 
 const { values: flags } = parseArgs({
   options: {

@@ -8,10 +8,10 @@ import { parseArgs } from "node:util";
 import type { EmbeddedEngine } from "../index/vector-engine/embedded-engine.js";
 import { MAX_EF } from "../index/vector-engine/search-arguments.js";
 import type { SearchOptions, SearchResult } from "../schemas/ports/read-model.js";
+import { seededRandom } from "../test/harness/seeded-random.js";
 import { builtEngine } from "./harness/built-shards.js";
 import { LowRankVectors } from "./harness/low-rank-vectors.js";
 import { quantile, Results, round } from "./harness/results.js";
-import { seededRandom } from "./harness/seeded-random.js";
 
 const { values: flags } = parseArgs({
   options: { rows: { type: "string", default: "100000,1000000" }, queries: { type: "string", default: "100" } },

@@ -11,9 +11,9 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openRocksStore } from "../state/rocks-store.js";
-import { KafkaTopics } from "../test/harness/kafka-topics.js";
 import { KindredServer, projectRoot, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
 import { startRegistry } from "../test/harness/schema-registry.js";
+import { TestTopics } from "../test/harness/test-topics.js";
 import { Results, round } from "./harness/results.js";
 import { type PeerFigures, StreamsPeer } from "./harness/streams-peer.js";
 
@@ -142,7 +142,7 @@ async function rowBytes(brokers: string, changelog: string, data: string): Promi
     }
     await store.close();
   }
-  const topics = new KafkaTopics(brokers);
+  const topics = new TestTopics(brokers);
   const records = (await topics.read(changelog, 120_000)).filter(({ key }) => key?.[0] === "u".charCodeAt(0));
   await topics.close();
   const newest = new Map(records.map(({ key, value }) => [String(key), value?.length ?? 0]));

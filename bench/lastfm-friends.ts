@@ -10,8 +10,8 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { LoadClient } from "../test/harness/http-load.js";
 import { KindredServer, kindredJson, temporaryDirectory } from "../test/harness/kindred-process.js";
+import { seededRandom } from "../test/harness/seeded-random.js";
 import { Results, round } from "./harness/results.js";
-import { seededRandom } from "./harness/seeded-random.js";
 
 const data = process.argv[2];
 if (data === undefined) throw new Error("usage: npm run -s bench -- lastfm-friends DIR_OF_LASTFM_2K");

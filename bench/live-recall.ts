@@ -17,8 +17,8 @@ import { defaultConfig } from "../schemas/config-validation.js";
 import type { BehaviourEvent } from "../schemas/event.js";
 import type { EpochMs, Generation, ItemId, UserId } from "../schemas/ids.js";
 import { liveRecallStream, type StreamReport } from "../test/harness/live-recall-stream.js";
+import { seededRandom } from "../test/harness/seeded-random.js";
 import { Results, round } from "./harness/results.js";
-import { seededRandom } from "./harness/seeded-random.js";
 
 const { values: flags } = parseArgs({
   options: {

@@ -6,8 +6,8 @@
 import { parseArgs } from "node:util";
 import { LoadClient, saturate, steadily } from "../test/harness/http-load.js";
 import { KindredServer, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
+import { seededRandom } from "../test/harness/seeded-random.js";
 import { quantile, Results, round } from "./harness/results.js";
-import { seededRandom } from "./harness/seeded-random.js";
 
 const { values: flags } = parseArgs({
   options: {

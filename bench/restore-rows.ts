@@ -29,8 +29,8 @@ import { HashSum, RowHasher } from "../state/state-hash.js";
 import { UserRow } from "../state/user-row.js";
 import { temporaryDirectory } from "../test/harness/kindred-process.js";
 import { MemoryStore } from "../test/harness/memory-store.js";
+import { seededRandom } from "../test/harness/seeded-random.js";
 import { Results, round } from "./harness/results.js";
-import { seededRandom } from "./harness/seeded-random.js";
 
 const { values: flags } = parseArgs({ options: { users: { type: "string", default: "100000" } } });
 const USERS = Number(flags.users);

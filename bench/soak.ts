@@ -6,8 +6,8 @@
 import { parseArgs } from "node:util";
 import { LoadClient, steadily } from "../test/harness/http-load.js";
 import { KindredServer, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
+import { seededRandom } from "../test/harness/seeded-random.js";
 import { Results, round } from "./harness/results.js";
-import { seededRandom } from "./harness/seeded-random.js";
 
 /** Of a line fitted by least squares, MiB a minute. */
 function slope(samples: readonly { minute: number; mib: number }[]): number {

@@ -9,9 +9,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { KindredServer, kindredJson, temporaryDirectory } from "../test/harness/kindred-process.js";
+import { seededRandom } from "../test/harness/seeded-random.js";
 import { swapUnderLoad } from "../test/harness/swap-under-load.js";
 import { Results, round } from "./harness/results.js";
-import { seededRandom } from "./harness/seeded-random.js";
 
 const { values: flags } = parseArgs({ options: { split: { type: "string" }, seconds: { type: "string", default: "30" } } });
 if (flags.split === undefined) throw new Error("usage: npm run -s bench -- swap --split FILE");

@@ -9,11 +9,11 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { EmbeddedEngine } from "../index/vector-engine/embedded-engine.js";
 import { projectRoot, temporaryDirectory } from "../test/harness/kindred-process.js";
+import { seededRandom } from "../test/harness/seeded-random.js";
 import { builtEngine, GRAPH, ROWS_SEED } from "./harness/built-shards.js";
 import { LowRankVectors } from "./harness/low-rank-vectors.js";
 import { BATCH, DRIFT, Overwriter } from "./harness/overwriter.js";
 import { quantile, Results, round } from "./harness/results.js";
-import { seededRandom } from "./harness/seeded-random.js";
 import { medianRatio, type SearchPhase, searchSteadily } from "./harness/steady-searches.js";
 
 const { values: flags } = parseArgs({

@@ -7,6 +7,7 @@ import { addReplay } from "./commands/replay.js";
 import { addSchemas } from "./commands/schemas.js";
 import { addServe } from "./commands/serve.js";
 import { addState } from "./commands/state.js";
+import { addTrain } from "./commands/train.js";
 import { packageVersion } from "./package-root.js";
 
 /** Every command of `kindred`. */
@@ -15,6 +16,6 @@ export function buildProgram(terminal: Terminal): Command {
     .description("Real-time recall from implicit relationship chains: behaviour in, neighbours out, within milliseconds.")
     .version(packageVersion())
     .helpCommand(true);
-  for (const add of [addServe, addDemo, addReplay, addItems, addDeadLetters, addSchemas, addState]) add(program, terminal);
+  for (const add of [addServe, addDemo, addReplay, addItems, addDeadLetters, addSchemas, addState, addTrain]) add(program, terminal);
   return program;
 }

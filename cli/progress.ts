@@ -39,14 +39,17 @@ export class Progress {
     this.lineAt = this.startedAt + QUIET_MS;
   }
 
-  /** @param share of the whole work, 0 to 1; undefined when nobody knows how much there is */
-  update(done: number, share?: number): void {
+  /**
+   * @param share of the whole work, 0 to 1; undefined when nobody knows how much there is
+   * @param note what else is to be said: `loss 1.23`
+   */
+  update(done: number, share?: number, note?: string): void {
     const at = this.now();
     if (at - this.startedAt < QUIET_MS) return;
-    if (this.options.stream.isTTY === true) this.draw(done, share);
+    if (this.options.stream.isTTY === true) this.draw(done, share, note);
     else if (at >= this.lineAt) {
       this.lineAt = at + LINE_EVERY_MS;
-      this.options.stream.write(`${this.options.label}: ${this.text(done, share)}\n`);
+      this.options.stream.write(`${this.options.label}: ${this.text(done, share, note)}\n`);
     }
   }
 
@@ -56,14 +59,14 @@ export class Progress {
     this.bar = undefined;
   }
 
-  private text(done: number, share: number | undefined): string {
+  private text(done: number, share: number | undefined, note: string | undefined): string {
     const seconds = (this.now() - this.startedAt) / 1000;
-    const rate = `${Math.round(done).toLocaleString("en-US")} ${this.options.unit}, ${Math.round(done / seconds).toLocaleString("en-US")}/s`;
+    const rate = `${Math.round(done).toLocaleString("en-US")} ${this.options.unit}, ${Math.round(done / seconds).toLocaleString("en-US")}/s${note === undefined ? "" : `, ${note}`}`;
     if (share === undefined || share <= 0) return rate;
     return `${(share * 100).toFixed(0)} %, ${rate}, ${formatDuration((seconds / share) * (1 - share))} left`;
   }
 
-  private draw(done: number, share: number | undefined): void {
+  private draw(done: number, share: number | undefined, note: string | undefined): void {
     if (!this.bar) {
       const format = share === undefined ? "{label}: {text}" : "{label} [{bar}] {text}";
       this.bar = new cliProgress.SingleBar(
@@ -72,6 +75,6 @@ export class Progress {
       );
       this.bar.start(1000, 0, { label: this.options.label, text: "" });
     }
-    this.bar.update(Math.round((share ?? 0) * 1000), { text: this.text(done, share) });
+    this.bar.update(Math.round((share ?? 0) * 1000), { text: this.text(done, share, note) });
   }
 }

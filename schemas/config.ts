@@ -209,7 +209,12 @@ const kafka = Type.Object(
       1_048_576,
       "Most events of one commit while a partition is far behind: rows that change several times are written once.",
     ),
-    maxBytesPerPartition: integer(65_536, 1_024, 100 * 1024 * 1024, "Most bytes of one partition that one fetch brings."),
+    maxBytesPerPartition: integer(
+      65_536,
+      1_024,
+      100 * 1024 * 1024,
+      "Most bytes of one partition that one fetch brings; a batch that is larger comes whole.",
+    ),
     sessionTimeoutMs: integer(30_000, 1_000, 1_800_000, "An updater that is not heard of for so long loses its partitions."),
     watchdogMs: integer(60_000, 1_000, 3_600_000, "A partition that is held, behind, and not fetched for so long ends the process."),
     standby: Type.Boolean({

@@ -70,6 +70,11 @@ export const ERRORS = {
   },
   SHARD_CORRUPT: { status: 500, canRetry: false, title: "A shard file is damaged; it is not used and will be rebuilt" },
   SHARD_UNVERIFIED: { status: 500, canRetry: true, title: "A shard set failed its verification and was not published" },
+  MODEL_INVALID: {
+    status: 500,
+    canRetry: false,
+    title: "A model folder or checkpoint is incomplete, damaged, of another version, or not of these data",
+  },
   ADDON_MISSING: { status: 500, canRetry: false, title: "The native addon is not built; run npm start or npm test" },
   ENGINE_MISSING: { status: 500, canRetry: false, title: "The package of the configured index.engine is not installed" },
   INVALID_ARGUMENT: { status: 500, canRetry: false, title: "An argument is out of its documented range" },

@@ -11,7 +11,7 @@ import { changesFrom, META_AND_ROWS, rowKey, rowsAfter, userOfRowKey } from "./k
 import { toPublishedRows } from "./published-rows.js";
 import type { RowCache } from "./row-cache.js";
 import { formatFingerprint } from "./simhash.js";
-import { readRow } from "./stored-row.js";
+import { readStoredRow } from "./stored-row.js";
 import type { UserRow } from "./user-row.js";
 import { verifyRows } from "./verify-rows.js";
 
@@ -38,7 +38,7 @@ export class PartitionReader {
     const bytes = await store.get(rowKey(user));
     if (bytes === undefined) return undefined;
     const contexts = this.#since(before);
-    return this.#details(readRow(user, bytes, contexts), contexts);
+    return this.#details(readStoredRow(user, bytes, contexts), contexts);
   }
 
   async verify(): Promise<VerifyReport> {
@@ -50,7 +50,7 @@ export class PartitionReader {
     const before = this.parts.contexts();
     for await (const [key, value] of this.parts.store.iterate(rowsAfter(""))) {
       const contexts = this.#since(before);
-      batch.push(asActive(readRow(userOfRowKey(key), value, contexts), contexts));
+      batch.push(asActive(readStoredRow(userOfRowKey(key), value, contexts), contexts));
       if (batch.length < batchRows) continue;
       yield toPublishedRows(batch, this.#active());
       batch = [];
@@ -69,7 +69,7 @@ export class PartitionReader {
       const contexts = this.#since(before);
       const gone = some.filter((_, i) => values[i] === undefined);
       const rows = some.flatMap((user, i) =>
-        values[i] === undefined ? [] : [asActive(readRow(user, values[i] as Uint8Array, contexts), contexts)],
+        values[i] === undefined ? [] : [asActive(readStoredRow(user, values[i] as Uint8Array, contexts), contexts)],
       );
       yield toPublishedRows(rows, this.#active(), gone);
     }

@@ -26,12 +26,13 @@ import { WriteTurns } from "./write-turns.js";
 
 export interface PartitionReplicaOptions
   extends Pick<PartitionStateOptions, "store" | "partition" | "catalogues" | "itemVectors" | "bands"> {
-  /** Most rows written at once; default 4,096. */
-  readonly chunkRows?: number;
+  /** Rows of a part, which is written at once; default 4,096. */
+  readonly partRows?: number;
   /** How much `applyOn` keeps in memory, bytes; default 32 MiB. */
   readonly openBytes?: number;
 }
 
+const ARENA_BYTES = 1 << 20;
 const NOTHING = { folded: 0, duplicates: 0, erased: 0, skipped: 0 } as const;
 
 /**
@@ -39,23 +40,25 @@ const NOTHING = { folded: 0, duplicates: 0, erased: 0, skipped: 0 } as const;
  * opened on it when this one is settled goes on folding where the owner was. Feeds a recall node, keeps a standby warm, restores
  * what was lost, and brings a store up whose process ended between the changelog and the store.
  *
- * Rows are written in chunks, so that memory is bounded also where a compacted changelog has its only position record at
+ * Rows are written in parts, so that memory is bounded also where a compacted changelog has its only position record at
  * the end. Between two of them, and while what is applied again overwrites what is newer, the rows are those of no commit: the store is
  * marked until they add up to what a position record says.
  */
 export class PartitionReplica implements RowSource {
   readonly partition: Partition;
   readonly #options: PartitionReplicaOptions;
-  readonly #arena = new WriteArena(1 << 20);
+  #arena = new WriteArena(ARENA_BYTES);
   readonly #turns = new WriteTurns();
   /** What is taken and not written yet, and where reading goes on behind it. */
   #chunk = new ReplicaChunk();
   #chunkNext = 0;
+  /** Whether what was written last ended a commit. */
+  #tookAll = true;
   #opened!: OpenedPartition;
   #items!: ItemFinder;
   #meta!: PartitionMeta;
   #mark!: ChangelogMark;
-  /** Contexts that rows may be of, oldest first; while a chunk is being written those of before and after. */
+  /** Contexts that rows may be of, oldest first; while a part is being written those of before and after. */
   #contexts!: readonly FoldContext[];
   #upkeep!: PartitionUpkeep;
   #reader!: PartitionReader;
@@ -83,6 +86,11 @@ export class PartitionReplica implements RowSource {
   /** Whether the rows are those of a commit, so that a PartitionState may be opened on the store. True of an empty one. */
   get complete(): boolean {
     return this.#mark.between === undefined;
+  }
+
+  /** Whether what was taken last ends a commit; true where nothing was. */
+  get atCommit(): boolean {
+    return this.#chunk.empty ? this.#tookAll : this.#chunk.ended;
   }
 
   /** A lower bound of the log's records that the rows know of. */
@@ -127,9 +135,13 @@ export class PartitionReplica implements RowSource {
     });
   }
 
-  /** Writes what `applyOn` keeps. @throws KindredError as `apply` */
-  flush(): Promise<void> {
-    return this.#turns.take(() => this.#writeChunk());
+  /** Writes what `applyOn` keeps. @param signal ends it between two parts: what is left is read again. @throws KindredError as `apply`; the signal's reason */
+  flush(signal?: AbortSignal): Promise<void> {
+    return this.#turns.take(async () => {
+      await this.#writeChunk(() => signal?.throwIfAborted());
+      // Of parts of thousands of rows: a few are written at once from now on.
+      this.#arena = new WriteArena(ARENA_BYTES);
+    });
   }
 
   /**
@@ -145,6 +157,7 @@ export class PartitionReplica implements RowSource {
         await this.#clear();
         await this.#load();
         this.#chunk = new ReplicaChunk();
+        this.#tookAll = true;
       } catch (error) {
         this.#failure = error;
         throw error;
@@ -222,16 +235,17 @@ export class PartitionReplica implements RowSource {
   /** What fails is kept, and written with what is taken next. */
   async #writeChunk(written?: (made: ReplicaRows) => void): Promise<void> {
     this.#check();
-    const { chunkRows = 4096 } = this.#options;
+    const { partRows = 4096 } = this.#options;
     const [chunk, next] = [this.#chunk, this.#chunkNext];
     if (chunk.empty) {
       if (next !== this.#mark.next) await this.#store([], { ...this.#mark, next });
       return;
     }
-    for (const part of chunk.parts(chunkRows)) {
+    for (const part of chunk.parts(partRows)) {
       const made = await this.#write(part, part.last ? next : this.#mark.next);
       written?.(made);
     }
+    this.#tookAll = chunk.ended;
     this.#chunk = new ReplicaChunk();
   }
 

@@ -6,7 +6,7 @@ import type { FoldContext, MakeContext } from "./fold-context.js";
 import type { FoldTip, PreparedBatch } from "./fold-records.js";
 import { rowKey, rowsAfter, tombstoneKey, userOfRowKey } from "./keys.js";
 import type { RowCache } from "./row-cache.js";
-import { readRow } from "./stored-row.js";
+import { readStoredRow } from "./stored-row.js";
 import { decodeTombstone } from "./tombstone.js";
 import type { UserRow } from "./user-row.js";
 
@@ -78,7 +78,7 @@ export class BatchPreparer {
     ids.forEach((id, i) => {
       const value = values[i];
       if (value === undefined) unknown.push(id);
-      else users.set(id, readRow(id, value, tip.contexts));
+      else users.set(id, readStoredRow(id, value, tip.contexts));
     });
     if (tip.tombstones === 0 || unknown.length === 0) return new Map();
     const found = await store.getMany(unknown.map(tombstoneKey));
@@ -95,7 +95,7 @@ export class BatchPreparer {
     const memory = new Map(cache.pinned().map((row) => [row.user, row]));
     for await (const [key, value] of stored) {
       const user = userOfRowKey(key);
-      const row = users.get(user) ?? memory.get(user) ?? cache.get(user) ?? readRow(user, value, tip.contexts);
+      const row = users.get(user) ?? memory.get(user) ?? cache.get(user) ?? readStoredRow(user, value, tip.contexts);
       users.set(user, row);
       chunk.push(row);
       to = user;

@@ -5,8 +5,10 @@ import type { Tombstone } from "./tombstone.js";
 
 /** What an entry costs beside its bytes, about. */
 const ENTRY_BYTES = 256;
-/** Values grow by an item at a time: room for the next few, so that they can lie where the last one did. */
-const SPARE = 64;
+/** Values grow by an item at a time: room for more, so that the next can lie where the last one did. */
+const roomFor = (bytes: number): number => (bytes + (bytes >> 2) + 63) & ~63;
+/** Rooms are cut out of blocks, and stay in them: one row that stays would keep all of a pool's slab, and nobody would count that. */
+const BLOCK_BYTES = { first: 16 << 10, most: 1 << 20 } as const;
 
 interface Kept {
   readonly room: Buffer;
@@ -25,6 +27,8 @@ export class ReplicaChunk {
   #position: PositionRecord | undefined;
   #ended = false;
   #bytes = 0;
+  #block = Buffer.alloc(0);
+  #blockBytes: number = BLOCK_BYTES.first;
 
   /** @throws KindredError STATE_CORRUPT, DIRECTORY_NEWER */
   take(record: ChangelogRecord, where: string): void {
@@ -43,7 +47,12 @@ export class ReplicaChunk {
     return this.#rows.size === 0 && this.tombstones.size === 0 && this.#position === undefined;
   }
 
-  /** Memory that it takes, about. */
+  /** Whether the newest record is a position. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Memory that it takes, about, with the rooms that rows have outgrown. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -68,10 +77,21 @@ export class ReplicaChunk {
       kept.length = value.length;
       return;
     }
-    const room = value && Buffer.allocUnsafe((value.length + SPARE) & -SPARE);
-    if (value !== null) room?.set(value);
-    this.#bytes += (room?.length ?? 0) - (kept?.room.length ?? 0) + (kept === undefined ? ENTRY_BYTES : 0);
-    this.#rows.set(user, room && { room, length: value?.length ?? 0 });
+    if (kept === undefined) this.#bytes += ENTRY_BYTES;
+    this.#rows.set(user, value && this.#keep(value));
+  }
+
+  #keep(value: Uint8Array): Kept {
+    const bytes = roomFor(value.length);
+    if (bytes > this.#block.length) {
+      this.#block = Buffer.allocUnsafeSlow(Math.max(this.#blockBytes, bytes));
+      this.#blockBytes = Math.min(2 * this.#blockBytes, BLOCK_BYTES.most);
+    }
+    const room = this.#block.subarray(0, bytes);
+    this.#block = this.#block.subarray(bytes);
+    this.#bytes += bytes;
+    room.set(value);
+    return { room, length: value.length };
   }
 }
 

@@ -6,7 +6,7 @@ import type { FoldContext } from "./fold-context.js";
 import type { ItemFinder } from "./item-finder.js";
 import { rowKey, tombstoneKeyOf } from "./keys.js";
 import type { ReplicaPart } from "./replica-chunk.js";
-import { readRow, readRowHead } from "./row-record.js";
+import { readRowHead, readRowRecord } from "./row-record.js";
 import { writeRow } from "./row-writes.js";
 import { HashSum, RowHasher } from "./state-hash.js";
 import { encodeTombstone } from "./tombstone.js";
@@ -77,7 +77,7 @@ export class ReplicaRows {
   }
 
   #put(id: UserId, value: Uint8Array, old: Row | undefined, context: FoldContext): void {
-    const user = UserRow.replacing(id, readRow(value, context, this.items, `user ${id}`), old);
+    const user = UserRow.replacing(id, readRowRecord(value, context, this.items, `user ${id}`), old);
     const { row } = user;
     user.refresh(context.decay);
     user.stale = true;

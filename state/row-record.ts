@@ -80,7 +80,7 @@ export function readRowHead(value: Uint8Array, where: string): RowRecordHead {
  * The row, with what is derived still to be computed.
  * @param context of the record's activation @param items of the context's table @throws KindredError STATE_CORRUPT, DIRECTORY_NEWER
  */
-export function readRow(value: Uint8Array, context: FoldContext, items: ItemFinder, where: string): Row {
+export function readRowRecord(value: Uint8Array, context: FoldContext, items: ItemFinder, where: string): Row {
   const reader = new ByteReader(value, "a row of the changelog", where);
   checkVersion(reader.byte(), where);
   const [activation, catalogue, events] = [reader.varint(), reader.varint(), reader.varint()];

@@ -1,7 +1,7 @@
 import type { PublishedRow } from "../../schemas/ports/read-model.js";
 import { addKeyword, fingerprintOf, type KeywordHash, keywordHash } from "../../state/simhash.js";
+import { seededRandom } from "../../test/harness/seeded-random.js";
 import type { RealUsers } from "./real-users.js";
-import { seededRandom } from "./seeded-random.js";
 
 interface Profile {
   /** Numbers of the keywords of each item. */

@@ -3,8 +3,8 @@ import { Kafka, logLevel, Partitioners } from "kafkajs";
 import type { BehaviourEvent } from "../../schemas/event.js";
 import { jsonCodec, registryCodec } from "../../streams/registry/event-codec.js";
 import { sleep } from "../../test/harness/kindred-process.js";
+import { seededRandom } from "../../test/harness/seeded-random.js";
 import type { ProducerOptions } from "./event-producer.js";
-import { seededRandom } from "./seeded-random.js";
 
 /** What an application's producer waits for company. */
 const LINGER_MS = 5;

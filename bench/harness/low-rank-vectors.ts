@@ -1,4 +1,4 @@
-import { seededRandom } from "./seeded-random.js";
+import { seededRandom } from "../../test/harness/seeded-random.js";
 
 /** Of the space itself, the same in all benches: what differs is who is drawn from it. */
 const SPACE_SEED = 7;

@@ -1,8 +1,8 @@
 import type { NativeReadModel } from "../../index/read-model/native-read-model.js";
 import type { EpochMs, ItemId, Offset, Partition, UserId } from "../../schemas/ids.js";
 import type { PublishedRow } from "../../schemas/ports/read-model.js";
+import { seededRandom } from "../../test/harness/seeded-random.js";
 import { userId } from "./built-shards.js";
-import { seededRandom } from "./seeded-random.js";
 
 const ROWS_A_BATCH = 10_000;
 const CATALOGUE = 50_000;

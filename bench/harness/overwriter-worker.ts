@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
+import { seededRandom } from "../../test/harness/seeded-random.js";
 import { LowRankVectors } from "./low-rank-vectors.js";
 import { BATCH, DRIFT, type OverwriterData, type OverwriterOrder, type OverwriterReport } from "./overwriter.js";
-import { seededRandom } from "./seeded-random.js";
 
 const OTHERS = 1000;
 const { handle, rows } = workerData as OverwriterData;

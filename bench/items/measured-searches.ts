@@ -1,5 +1,5 @@
 import type { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
-import { seededRandom } from "../harness/seeded-random.js";
+import { seededRandom } from "../../test/harness/seeded-random.js";
 
 export interface Measured {
   readonly ef: number;

@@ -7,6 +7,7 @@ import type { DeadLettersAnswer, ReplayAnswer } from "../../schemas/http.js";
 import type { DeadLetters } from "../../schemas/ports/admin.js";
 import type { Terminal } from "../command-frame.js";
 import { addClientOptions, type ClientOptions, configurationOf, integerFlag, printResult, serverOf } from "../command-options.js";
+import { printable } from "../printable.js";
 import { untilStopped } from "../stop-signals.js";
 import { withTopics } from "../wiring/kafka/kafka-topics.js";
 import { withUpdater } from "../wiring/offline.js";
@@ -52,8 +53,8 @@ async function list(options: ListOptions, terminal: Terminal): Promise<void> {
     const answer = server
       ? await server.get<Letters>(`/v1/admin/dead-letters?${query}`)
       : await (config.source.kind === "kafka" ? withTopics(config, signal, listed) : withUpdater(config, { signal, index: false }, listed));
-    const lines = answer.deadLetters.map(
-      (letter) => `${letter.number}  ${letter.at}  ${letter.code}  ${letter.origin}: ${letter.message}\n    ${letter.original}`,
+    const lines = answer.deadLetters.map(({ number, at, code, origin, message, original }) =>
+      [`${number}  ${at}  ${code}  ${origin}: ${message}`, `    ${original}`].map(printable).join("\n"),
     );
     printResult(terminal, options, answer, lines.length === 0 ? "no dead letters" : lines.join("\n"));
   });

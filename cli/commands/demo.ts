@@ -8,7 +8,7 @@ import { integerFlag, numberFlag } from "../command-options.js";
 import { eventsPerRequest, ServerClient } from "../server-client.js";
 import { untilStopped } from "../stop-signals.js";
 import { type RunningServer, startServer } from "../wiring/http-server.js";
-import { makeLogger } from "../wiring/offline.js";
+import { makeLogger } from "../wiring/logger.js";
 import { addServeOptions, type ServeOptions, serveConfiguration, serveUntilStopped } from "./serve.js";
 
 interface DemoOptions extends ServeOptions {

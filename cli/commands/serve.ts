@@ -4,8 +4,8 @@ import type { Terminal } from "../command-frame.js";
 import { addCommonOptions, type CommonOptions, choiceFlag, configurationOf } from "../command-options.js";
 import { aborted, untilStopped } from "../stop-signals.js";
 import { type RunningServer, startServer } from "../wiring/http-server.js";
+import { makeLogger } from "../wiring/logger.js";
 import type { Role } from "../wiring/node-threads.js";
-import { makeLogger } from "../wiring/offline.js";
 
 export interface ServeOptions extends CommonOptions {
   readonly host?: string;

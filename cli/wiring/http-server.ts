@@ -7,8 +7,8 @@ import type { ItemEngines, ReadModelReader, VectorEngine } from "../../schemas/p
 import { removeAddress, writeAddress } from "../address-file.js";
 import { eventRulesOf, foldSettingsOf, generationsOf, itemVectorsOf } from "./fold-configuration.js";
 import { LatePart } from "./late-part.js";
+import { makeLogger } from "./logger.js";
 import { type Role, startThreads } from "./node-threads.js";
-import { makeLogger } from "./offline.js";
 import { requireEngine } from "./vector-engines.js";
 
 /** A server that listens. */

@@ -3,7 +3,7 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { HotBuckets } from "./hot-buckets.js";
 import { KafkaUpdater } from "./kafka/kafka-updater.js";
 import { RecallNode } from "./kafka/recall-node.js";
-import { makeLogger } from "./offline.js";
+import { makeLogger } from "./logger.js";
 import { handlesOf } from "./opened-index.js";
 import { toSentError } from "./port-calls.js";
 import type { NodeOptions, ServingNode } from "./serving-node.js";

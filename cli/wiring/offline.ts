@@ -1,18 +1,13 @@
 import { existsSync } from "node:fs";
-import { pino } from "pino";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
+import { makeLogger } from "./logger.js";
 import { Updater, type UpdaterOptions } from "./updater.js";
 
 export interface OfflineOptions extends Pick<UpdaterOptions, "index" | "activate"> {
   readonly signal: AbortSignal;
   /** Whether the directory may be made. Default false: a command that only looks says that there is nothing to see. */
   readonly create?: boolean;
-}
-
-/** Log lines as JSON on stderr. */
-export function makeLogger(config: Config): ReturnType<typeof pino> {
-  return pino({ level: config.logging.level, name: "kindred" }, pino.destination({ dest: 2, sync: true }));
 }
 
 /**

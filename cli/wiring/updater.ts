@@ -1,14 +1,11 @@
 import { rm } from "node:fs/promises";
-import type { GenerationRef, ItemVectors } from "../../schemas/catalogue.js";
-import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs, Offset } from "../../schemas/ids.js";
 import type { DeadLetters, StateOwner, UpdaterMetrics } from "../../schemas/ports/admin.js";
 import type { EventIntake } from "../../schemas/ports/event-log.js";
 import type { FileIntake } from "../../schemas/ports/file-intake.js";
-import type { Log } from "../../schemas/ports/log.js";
 import type { Position } from "../../schemas/position.js";
-import { beginWhereKept } from "../../streams/begin-where-kept.js";
+import { beginWhereKept } from "../../streams/journal/begin-where-kept.js";
 import { JournalDeadLetters } from "../../streams/journal/journal-dead-letters.js";
 import { JournalFiles } from "../../streams/journal/journal-files.js";
 import { JournalIntake, journalPosition } from "../../streams/journal/journal-intake.js";
@@ -20,25 +17,15 @@ import { CatalogueKeeper } from "./catalogue-keeper.js";
 import { eventRulesOf, foldSettingsOf, generationsOf, itemVectorsOf } from "./fold-configuration.js";
 import { Maintenance } from "./maintenance.js";
 import { SearchIndex } from "./search-index.js";
+import type { NodeOptions, ServingNode } from "./serving-node.js";
 import { UpdaterCounters } from "./updater-counters.js";
 import { closeStores, openStores, shadowDirectory, type UpdaterStores } from "./updater-stores.js";
-import type { NodePorts } from "./worker-ports.js";
 
-export interface UpdaterOptions {
-  readonly config: Config;
-  readonly log: Log;
+export interface UpdaterOptions extends NodeOptions {
   /** Whether what recall reads is built too. Default true. */
   readonly index?: boolean;
   /** Whether this configuration takes effect: a command that only looks must not activate a catalogue. Default true. */
   readonly activate?: boolean;
-  /** Where the vectors of a generation come from; its kind decides where absent. */
-  readonly itemVectors?: (ref: GenerationRef) => ItemVectors;
-  /** Told after each publish. */
-  readonly onApplied?: (position: Position, eventTime: EpochMs) => void;
-  /** Told whose vectors were written or removed, before it counts as applied. */
-  readonly onMoved?: (ordinals: Uint32Array) => void;
-  /** Told once when folding or writing the log has failed: nothing is folded or taken any more. */
-  readonly onFailed?: (error: unknown) => void;
 }
 
 const NOWHERE: RowPublisher = { publish: () => undefined };
@@ -48,7 +35,7 @@ const NOWHERE: RowPublisher = { publish: () => undefined };
  * reads. Opened in steps, so that whoever waits can be told: the stores (the directory is ours, or refused), then what the
  * log has ahead of the state, then the index, then live.
  */
-export class Updater implements NodePorts {
+export class Updater implements ServingNode {
   readonly intake: EventIntake;
   readonly owner: StateOwner;
   readonly deadLetters: DeadLetters;

@@ -5,7 +5,7 @@ import { Kafka, type KafkaConfig, type LogEntry, logLevel, type SASLOptions } fr
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { Log } from "../../schemas/ports/log.js";
-import "./codecs.js";
+import "./extend-kafkajs.js";
 
 export type KafkaSettings = Config["kafka"];
 /** What connections are made of. */

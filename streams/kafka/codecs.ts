@@ -1,5 +1,3 @@
-// biome-ignore lint/style/noRestrictedImports: what it loads is kafkajs, which is no addon.
-import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { gzip, unzip } from "node:zlib";
 import kafkajs, { type CompressionTypes as CompressionType } from "kafkajs";
@@ -7,10 +5,10 @@ import { compressFrame, decompressFrame } from "lz4-napi";
 import { compress, uncompress } from "snappy";
 import { ZSTDDecoder } from "zstddec/stream";
 import { KindredError } from "../../schemas/errors.js";
-import { type AnswerReader, type Decompress, readRecordBatch } from "./record-batch.js";
+import type { Decompress } from "./record-batch.js";
 
 // Node finds no names in this part of the package.
-const { CompressionCodecs, CompressionTypes } = kafkajs;
+const { CompressionTypes } = kafkajs;
 
 /** What kafkajs asks of a codec. */
 interface Codec {
@@ -48,8 +46,14 @@ async function unzstd(bytes: Buffer): Promise<Buffer> {
   return Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength);
 }
 
-const CODECS: Record<Exclude<CompressionType, CompressionType.None>, Codec> = {
-  [CompressionTypes.GZIP]: { compress: ({ buffer }) => promisify(gzip)(buffer), decompress: (bytes) => promisify(unzip)(bytes) },
+/** A batch has a megabyte or so as it is sent: one that claims to be so much more is made to fill memory. */
+const MOST_PLAIN_BYTES = 256 << 20;
+
+export const CODECS: Record<Exclude<CompressionType, CompressionType.None>, Codec> = {
+  [CompressionTypes.GZIP]: {
+    compress: ({ buffer }) => promisify(gzip)(buffer),
+    decompress: (bytes) => promisify(unzip)(bytes, { maxOutputLength: MOST_PLAIN_BYTES }),
+  },
   // Raw: the brokers, Java's and librdkafka's consumers read both.
   [CompressionTypes.Snappy]: { compress: ({ buffer }) => compress(buffer), decompress: unsnappy },
   [CompressionTypes.LZ4]: { compress: ({ buffer }) => compressFrame(buffer), decompress: (bytes) => decompressFrame(bytes) },
@@ -61,7 +65,7 @@ const CODECS: Record<Exclude<CompressionType, CompressionType.None>, Codec> = {
   },
 };
 
-const decompress: Decompress = async (type, bytes) => {
+export const decompress: Decompress = async (type, bytes) => {
   const codec = CODECS[type as keyof typeof CODECS] as Codec | undefined;
   if (codec === undefined) throw new Error(`nobody knows a codec ${type}`);
   try {
@@ -70,21 +74,3 @@ const decompress: Decompress = async (type, bytes) => {
     throw new Error(`it is not what its codec (${CompressionTypes[type]}) makes: ${(cause as Error).message}`, { cause });
   }
 };
-
-/** Decodes a batch of a fetch, in kafkajs: it has no option for it, and looks there when it reads its first answer. */
-const BATCH_DECODER = "kafkajs/src/protocol/recordBatch/v0/decoder";
-
-/**
- * Lets kafkajs write every codec that topics have, and read batches as `readRecordBatch` does.
- * @throws Error where kafkajs is not the version that package.json names
- */
-function extendKafkajs(): void {
-  for (const [type, codec] of Object.entries(CODECS)) CompressionCodecs[Number(type) as keyof typeof CODECS] = () => codec;
-  const require = createRequire(import.meta.url);
-  require(BATCH_DECODER);
-  const decoder = require.cache[require.resolve(BATCH_DECODER)];
-  if (decoder === undefined) throw new Error(`kafkajs has no ${BATCH_DECODER}`);
-  decoder.exports = (answer: AnswerReader) => readRecordBatch(answer, decompress);
-}
-
-extendKafkajs();

@@ -11,7 +11,7 @@ import { letterRecord } from "./letter-records.js";
 import { type OutRecord, positionAfter, type TopicLimits } from "./out-records.js";
 import type { TopicFollower } from "./topic-follower.js";
 import { TopicTable } from "./topic-table.js";
-import { watermarksOf, withAdmin } from "./topics.js";
+import { readableEndsOf } from "./topics.js";
 import { Transactions } from "./transactions.js";
 
 export interface KafkaFilesOptions {
@@ -120,7 +120,7 @@ export class KafkaFiles implements FileIntake {
     await transactions.open();
     try {
       const progress = await this.committed(hash);
-      const ends = await withAdmin(kafka, (admin) => watermarksOf(admin, events.topic));
+      const ends = await readableEndsOf(kafka, events.topic);
       const position = new Map([...ends].flatMap(([partition, { high }]) => (high > 0 ? [[partition, high as Offset] as const] : [])));
       const file: OpenFile = { transactions, progress, position };
       this.files.set(hash, file);

@@ -7,7 +7,7 @@ interface Cluster {
 
 type MakeCluster = (options: object) => Cluster;
 
-/** Transactions of one producer ask for it several times each. Where it has moved, they fail, and the next ask is a new one. */
+/** Transactions of one producer ask for it several times each. Where it has moved, they fail, and a new producer asks anew. */
 const COORDINATOR_MS = 1_000;
 
 /**
@@ -33,9 +33,9 @@ export const withKnownCoordinator = (kafka: Kafka): Kafka =>
     return cluster;
   });
 
-/** What kafkajs is made of hides behind symbols; where these are others one day, the client is as it was. */
+/** What kafkajs is made of hides behind symbols. @throws Error where kafkajs is not the version that package.json names */
 function withCluster(kafka: Kafka, change: (make: MakeCluster) => MakeCluster): Kafka {
   const makeCluster = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === "private:Kafka:createCluster");
-  if (!makeCluster) return kafka;
+  if (!makeCluster) throw new Error("kafkajs makes its clusters in another way");
   return Object.create(kafka, { [makeCluster]: { value: change(Reflect.get(kafka, makeCluster) as MakeCluster) } }) as Kafka;
 }

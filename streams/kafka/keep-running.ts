@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Consumer } from "kafkajs";
+import { KindredError } from "../../schemas/errors.js";
 import type { Log } from "../../schemas/ports/log.js";
 import { isPassing } from "./kafka-errors.js";
 
@@ -64,4 +66,22 @@ export async function endsInTime(leave: () => Promise<unknown>, log: Log): Promi
   const left = leave().catch((err: unknown) => log.warn({ err }, "a group could not be left"));
   await Promise.race([left, patience]);
   clearTimeout(late);
+}
+
+/** What brokers and the registry may mend by themselves. */
+const RETRIED: ReadonlySet<string> = new Set(["BROKER_FAILED", "REGISTRY_FAILED", "OVERLOADED"]);
+const RETRIED_AFTER_MS = 500;
+
+/** Does again what fails for a reason that may pass, until nobody waits for it any more. @throws what fails for another */
+export async function againWhilePassing(work: () => Promise<void>, { ended, log }: { ended: () => boolean; log: Log }): Promise<void> {
+  while (!ended()) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (!(error instanceof KindredError && RETRIED.has(error.code))) throw error;
+      log.warn({ err: error }, "what was read could not be taken; it is tried again");
+      await sleep(RETRIED_AFTER_MS);
+    }
+  }
 }

@@ -7,8 +7,9 @@ import type { KafkaSettings } from "./client.js";
 import { asKindredError } from "./kafka-errors.js";
 import { endsInTime, keepRunning } from "./keep-running.js";
 import { PartitionLog } from "./partition-log.js";
+import { refuseBeyond } from "./record-batch.js";
 import { MAX_WAIT_MS } from "./topic-follower.js";
-import { endsBefore, partitionsDiffer, type Watermarks, watermarksOf, withAdmin } from "./topics.js";
+import { endsBefore, partitionsDiffer, readableEndsOf, type Watermarks } from "./topics.js";
 
 /** How often the group is told how far the state is: for whoever watches its lag; kindred itself never reads it. */
 const COMMIT_EVERY_MS = 5_000;
@@ -150,7 +151,7 @@ export class PartitionSource {
   /** Where the partitions of the topic begin and end now. @throws KindredError BROKER_FAILED */
   watermarks(): Promise<Map<Partition, Watermarks>> {
     const { kafka, settings } = this.options;
-    return withAdmin(kafka, (admin) => watermarksOf(admin, settings.topics.events));
+    return readableEndsOf(kafka, settings.topics.events);
   }
 
   /** Resolves when the group has said, after this call, that this process is a member with its partitions. */
@@ -210,7 +211,13 @@ export class PartitionSource {
     // Of what was asked for before the partition was placed elsewhere, or from where retention has cut to: kafkajs goes on there by itself.
     if (Number((batch as Fetched).fetchedOffset) > open.log.next && !(await this.wasCut(partition, open.log.next)))
       return this.place(partition);
-    open.log.push(batch.messages, Number(batch.lastOffset()) + 1, end);
+    const next = Number(batch.lastOffset()) + 1;
+    try {
+      refuseBeyond(batch.topic, partition, next, end);
+    } catch (error) {
+      return this.fail(error as KindredError);
+    }
+    open.log.push(batch.messages, next, end);
     resolveOffset(batch.lastOffset());
     if (open.log.full) this.pause(partition);
     await heartbeat();

@@ -31,7 +31,7 @@ interface BatchContext {
  * A record as kafkajs hands it out. Its types say that `offset` and `timestamp` are texts: everything here and there takes them for numbers, and a text
  * of each would be most of what reading a record costs. Exact below 2^53.
  */
-class FetchedRecord {
+export class FetchedRecord {
   constructor(
     readonly offset: number,
     readonly timestamp: number,
@@ -43,6 +43,11 @@ class FetchedRecord {
     /** Why it could not be read: then key and value are null, and mean nothing. */
     readonly damage?: string,
   ) {}
+
+  /** In its place, for kafkajs to read on behind it, and to show to nobody. */
+  hidden(): FetchedRecord {
+    return new FetchedRecord(this.offset, this.timestamp, null, null, NO_HEADERS, true, this.batchContext);
+  }
 }
 
 /** Where kafkajs is in the answer to a fetch. */
@@ -56,7 +61,7 @@ export type Decompress = (codec: number, bytes: Buffer) => Promise<Buffer>;
 
 /**
  * Reads the next batch of records of a fetch: what kafkajs' own decoder does, at a third of its price, and it believes nothing that has not its
- * checksum. A batch that is damaged, or that its codec cannot read, becomes as many records that say so as it had, at its offsets.
+ * checksum. A batch that is damaged, or that its codec cannot read, becomes as many records that say so as it had, at its offsets (or one, where its head does not say how many).
  * @throws Error named KafkaJSPartialMessageError, as kafkajs wants it, where the answer ends within the batch: the broker cuts it anywhere
  */
 export async function readRecordBatch(answer: AnswerReader, decompress: Decompress): Promise<{ records: FetchedRecord[] }> {
@@ -66,13 +71,14 @@ export async function readRecordBatch(answer: AnswerReader, decompress: Decompre
   if (end < begin + HEAD_BYTES) throw new KindredError("RECORD_UNREADABLE", "a batch of records is shorter than its own head");
   answer.offset = end;
   const batch = buffer.subarray(begin, end);
-  if (crc32c(batch, ATTRIBUTES_AT) !== batch.readUInt32BE(CRC_AT)) return { records: damaged(batch, "its checksum does not match") };
+  if (crc32c(batch, ATTRIBUTES_AT) !== batch.readUInt32BE(CRC_AT))
+    return { records: damaged(batch, nextBatch(answer), "its checksum does not match") };
   const codec = batch.readInt16BE(ATTRIBUTES_AT) & CODEC_MASK;
   try {
     const bytes = batch.subarray(HEAD_BYTES);
     return { records: readRecords(batch, codec === 0 ? bytes : await decompress(codec, bytes)) };
   } catch (error) {
-    return { records: damaged(batch, (error as Error).message) };
+    return { records: damaged(batch, nextBatch(answer), (error as Error).message) };
   }
 }
 
@@ -111,11 +117,12 @@ function readBytes(reader: ByteReader): Buffer | null {
 function readHeaders(reader: ByteReader): Headers {
   const count = reader.zigzag();
   if (count === 0) return NO_HEADERS;
-  const headers: Headers = {};
+  // A producer may call one __proto__.
+  const headers: Headers = Object.create(null);
   for (let i = 0; i < count; i++) {
     const name = String(readBytes(reader) ?? "");
     const value = readBytes(reader) ?? undefined;
-    const before = Object.hasOwn(headers, name) ? headers[name] : undefined;
+    const before = headers[name];
     headers[name] = before === undefined || value === undefined ? value : [before, value].flat();
   }
   return headers;
@@ -126,16 +133,30 @@ const contextOf = (batch: Buffer): BatchContext => ({
   inTransaction: (batch.readInt16BE(ATTRIBUTES_AT) & IN_TRANSACTION) !== 0,
 });
 
-/** Of a batch that may have been compacted: it has fewer records than places, and the last place is that of one. */
-function damaged(batch: Buffer, why: string): FetchedRecord[] {
-  const lastDelta = batch.readInt32BE(LAST_DELTA_AT);
+/** Where the batch behind it begins; undefined where the answer has none. */
+const nextBatch = ({ buffer, offset }: AnswerReader): number | undefined =>
+  offset + LENGTH_AT <= buffer.length ? Number(buffer.readBigInt64BE(offset)) : undefined;
+
+/** More records than a batch has. */
+const TOO_MANY = 1_000_000;
+
+/**
+ * What stands for a damaged batch. Its head may be what is damaged, and whoever read on behind a wrong place would miss records, or never find the topic's end
+ * again: how many places it has is believed where two of its fields say the same, or the next batch says where it begins. Else one record stands for it, and
+ * kafkajs goes through what is left a place at a time.
+ */
+function damaged(batch: Buffer, next: number | undefined, why: string): FetchedRecord[] {
+  const [count, last] = [batch.readInt32BE(COUNT_AT), batch.readInt32BE(LAST_DELTA_AT)];
   const first = Number(batch.readBigInt64BE(0));
   const timestamp = Number(batch.readBigInt64BE(FIRST_TIMESTAMP_AT));
-  // Its head may be what is damaged: a record that is not of the batch would be read for one of the next.
-  const count = Math.min(Math.max(batch.readInt32BE(COUNT_AT), 1), Math.max(lastDelta, 0) + 1, batch.length);
   const context = contextOf(batch);
-  return Array.from({ length: count }, (_, i) => {
-    const offset = first + (i === count - 1 ? Math.max(lastDelta, 0) : i);
+  const isPlausible = (places: number): boolean => places > 0 && places <= TOO_MANY;
+  const stated = count === last + 1 && (next === undefined || first + count <= next) && isPlausible(count) ? count : undefined;
+  const places = stated ?? (next !== undefined && isPlausible(next - first) ? next - first : 1);
+  // A compacted one has fewer records than places.
+  const records = Math.min(places, isPlausible(count) ? count : places);
+  return Array.from({ length: records }, (_, i) => {
+    const offset = first + (i === records - 1 ? places - 1 : i);
     return new FetchedRecord(offset, timestamp, null, null, NO_HEADERS, false, context, why);
   });
 }
@@ -153,6 +174,13 @@ export function refuseDamaged(topic: string, partition: number, records: readonl
     if (damage !== undefined)
       throw new KindredError("RECORD_UNREADABLE", damage, `${topic} partition ${partition} offset ${record.offset}`);
   }
+}
+
+/** A batch that says it ends behind the topic's end has a head that is not what was written: behind it nothing would ever be read. @throws KindredError RECORD_UNREADABLE */
+export function refuseBeyond(topic: string, partition: number, next: number, high: number): void {
+  if (next <= high) return;
+  const where = `${topic} partition ${partition}`;
+  throw new KindredError("RECORD_UNREADABLE", `a batch ends at ${next}, behind the topic's end, ${high}: its head is damaged`, where);
 }
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {

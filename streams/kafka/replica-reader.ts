@@ -2,11 +2,13 @@ import { KindredError } from "../../schemas/errors.js";
 import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
 import type { Log } from "../../schemas/ports/log.js";
 import type { PartitionReplica } from "../../state/partition-replica.js";
+import { AppendSignal } from "../append-signal.js";
 import { changelogRecords } from "./kafka-changelog.js";
+import { againWhilePassing } from "./keep-running.js";
 import type { Follower, TopicFollower } from "./topic-follower.js";
 
 export interface ReplicaReaderParts {
-  readonly follower: Pick<TopicFollower, "follow" | "unfollow" | "caughtUp">;
+  readonly follower: Pick<TopicFollower, "follow" | "unfollow" | "caughtUp" | "failed">;
   /** The changelog. */
   readonly topic: string;
   readonly replica: PartitionReplica;
@@ -22,6 +24,7 @@ export class ReplicaReader {
   private applying: Promise<unknown> = Promise.resolve();
   /** Until the end is reached nobody reads the rows, and each is made once of its newest record. */
   private behind = false;
+  private readonly taken = new AppendSignal();
 
   constructor(private readonly parts: ReplicaReaderParts) {}
 
@@ -34,6 +37,7 @@ export class ReplicaReader {
         const work = this.apply(messages, next);
         this.applying = work;
         await work;
+        this.taken.wake();
       },
     });
   }
@@ -46,13 +50,18 @@ export class ReplicaReader {
     await applied?.(batches, messages);
   }
 
+  /** To the end of a commit: the owner may be writing on, and what was fetched last may end within the next. */
   private async followToEnd(signal: AbortSignal): Promise<void> {
-    const { follower, topic, replica } = this.parts;
+    const { follower, topic, replica, log } = this.parts;
     this.behind = true;
     this.follow();
     await follower.caughtUp(topic, replica.partition, signal);
+    const stop = AbortSignal.any([signal, follower.failed]);
+    while (!replica.atCommit && !stop.aborted) await this.taken.wait(undefined, stop);
+    stop.throwIfAborted();
     this.behind = false;
-    await replica.flush();
+    await againWhilePassing(() => replica.flush(stop), { ended: () => stop.aborted, log });
+    stop.throwIfAborted();
   }
 
   /**

@@ -1,14 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
 import { KindredError } from "../../schemas/errors.js";
 import type { Partition } from "../../schemas/ids.js";
 import type { Log } from "../../schemas/ports/log.js";
 import type { KafkaSettings } from "./client.js";
 import { asKindredError } from "./kafka-errors.js";
-import { endsInTime, keepRunning } from "./keep-running.js";
-import { refuseDamaged } from "./record-batch.js";
+import { againWhilePassing, endsInTime, keepRunning } from "./keep-running.js";
+import { refuseBeyond, refuseDamaged } from "./record-batch.js";
 import { endsBefore, endsOf, withAdmin } from "./topics.js";
 
 /** Longer waits of the broker for something to tell would only make ending slow. */
@@ -31,9 +30,6 @@ interface Followed {
   readonly waiters: Set<{ readonly target: number; readonly done: () => void }>;
 }
 
-/** What brokers and the registry may mend by themselves. */
-const RETRIED: ReadonlySet<string> = new Set(["BROKER_FAILED", "REGISTRY_FAILED", "OVERLOADED"]);
-const AGAIN_MS = 500;
 /** How often in the time of the watchdog it looks. */
 const LOOKS = 4;
 
@@ -42,7 +38,7 @@ const keyOf = (topic: string, partition: number): string => `${topic}/${partitio
 /**
  * Reads partitions of topics from places that the caller names, by itself: no other process shares them, and nothing is committed.
  * kafkajs reads by groups only, so this is a group of one member with a name that nobody else has; it goes when this is closed.
- * Only what was committed by transactions is shown.
+ * Only what was committed by transactions is shown (aborted-records.ts).
  */
 export class TopicFollower {
   private readonly followed = new Map<string, Followed>();
@@ -225,8 +221,9 @@ export class TopicFollower {
     try {
       if (Number(batch.highWatermark) < followed.next)
         throw endsBefore(batch.topic, batch.partition, Number(batch.highWatermark), followed.next);
+      refuseBeyond(batch.topic, batch.partition, next, Number(batch.highWatermark));
       if (!followed.follower.takesDamaged) refuseDamaged(batch.topic, batch.partition, records);
-      if (next > followed.next) await this.take(followed, records, next);
+      if (next > followed.next) await this.take(keyOf(batch.topic, batch.partition), followed, records, next);
     } catch (error) {
       this.failing.abort(error);
       throw error;
@@ -253,18 +250,13 @@ export class TopicFollower {
       this.failing.abort(new KindredError("NOT_FETCHED", `nothing was fetched for ${this.watchdogMs} ms`, this.topics.join(", ")));
   }
 
-  /** What may pass is tried again, as long as the partition is followed: taking the same records twice changes nothing. */
-  private async take(followed: Followed, records: readonly KafkaMessage[], next: number): Promise<void> {
-    for (;;) {
-      try {
-        await followed.follower.take(records, next);
-        return;
-      } catch (error) {
-        if (!(error instanceof KindredError && RETRIED.has(error.code)) || this.failed.aborted) throw error;
-        this.log.warn({ err: error }, "what was read could not be taken; it is tried again");
-        await sleep(AGAIN_MS);
-      }
-    }
+  /** Taking the same records twice changes nothing. */
+  private take(key: string, followed: Followed, records: readonly KafkaMessage[], next: number): Promise<void> {
+    return againWhilePassing(async () => followed.follower.take(records, next), {
+      // What takes them may be closed by then.
+      ended: () => this.failed.aborted || this.followed.get(key) !== followed,
+      log: this.log,
+    });
   }
 
   private reach(followed: Followed | undefined, next: number): void {

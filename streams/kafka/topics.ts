@@ -12,9 +12,6 @@ export interface Watermarks {
   readonly high: number;
 }
 
-/** A topic that was just made, or whose broker just started: it knows of the topic a moment before it leads its partitions. */
-const NOT_YET = { type: "NOT_LEADER_FOR_PARTITION", tries: 50, everyMs: 200 } as const;
-
 const COMPACTED = [{ name: "cleanup.policy", value: "compact" }];
 /** Rows are rewritten all the time: the topic is cleaned when half of it is old. */
 const CHANGELOG = [...COMPACTED, { name: "min.cleanable.dirty.ratio", value: "0.5" }];
@@ -71,7 +68,7 @@ export const endsBefore = (topic: string, partition: number, end: number, next: 
     `partition ${partition}`,
   );
 
-/** A topic was just made, or its leader has moved: passes, yet kafkajs gives up at once, with what it knew of the topic. */
+/** A topic was just made, its broker just started, or its leader has moved: passes, yet kafkajs gives up at once, with what it knew of the topic. */
 const UNLED: readonly (string | undefined)[] = ["NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_TOPIC_OR_PARTITION"];
 const UNLED_TRIES = 50;
 const UNLED_MS = 200;
@@ -103,20 +100,12 @@ export async function partitionsOf(admin: Admin, topic: string): Promise<number>
   return topics[0]?.partitions.length ?? 0;
 }
 
-/** kafkajs itself does not ask again. */
-async function askLeaders<T>(ask: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++)
-    try {
-      return await ask();
-    } catch (error) {
-      if (typeOf(error) !== NOT_YET.type || tries === NOT_YET.tries) throw error;
-      await sleep(NOT_YET.everyMs);
-    }
-}
+/** Where each partition of a topic begins, and ends for a reader of committed records. @throws KindredError BROKER_FAILED */
+export const readableEndsOf = (kafka: Kafka, topic: string): Promise<Map<Partition, Watermarks>> =>
+  withAdmin(kafka, (admin) => watermarksOf(admin, topic));
 
-/** Of each partition of a topic. */
-export async function watermarksOf(admin: Admin, topic: string): Promise<Map<Partition, Watermarks>> {
-  const offsets = await askLeaders(() => admin.fetchTopicOffsets(topic));
+async function watermarksOf(admin: Admin, topic: string): Promise<Map<Partition, Watermarks>> {
+  const offsets = await admin.fetchTopicOffsets(topic);
   return new Map(offsets.map(({ partition, low, high }) => [partition as Partition, { low: Number(low), high: Number(high) }]));
 }
 

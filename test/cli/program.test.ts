@@ -62,6 +62,7 @@ describe("kindred, called", () => {
     [["serve", "--port", "http"], /server\.port: "http" is not an integer from 0 to 65535 \(flag --port\)/],
     [["serve", "--role", "recall"], /needs source\.kind kafka/],
     [["serve", "--role", "chief"], /all, updater, recall/],
+    [["train"], /Usage: kindred train/],
     [["demo", "--listeners", "1"], /integer from 2/],
   ])("%j is wrong usage: 2, and says what is wrong", async (args, message) => {
     const { code, out, err } = await call(args);

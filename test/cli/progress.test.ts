@@ -33,6 +33,15 @@ describe("Progress", () => {
     ]);
   });
 
+  it("says what else is to be said", () => {
+    let now = 0;
+    const { stream, text } = recorded(false);
+    const progress = new Progress({ label: "train", unit: "pairs", stream, now: () => now });
+    now = 4_000;
+    progress.update(400, 0.5, "loss 1.23");
+    expect(text()).toBe("train: 50 %, 400 pairs, 100/s, loss 1.23, 4 s left\n");
+  });
+
   it("says no time left where nobody knows how much there is", () => {
     let now = 0;
     const { stream, text } = recorded(false);

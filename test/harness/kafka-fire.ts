@@ -1,11 +1,11 @@
 import { Kafka, logLevel, Partitioners, type Producer } from "kafkajs";
-import { seededRandom } from "../../bench/harness/seeded-random.js";
 import type { BehaviourEvent } from "../../schemas/event.js";
 import type { ItemId, Offset, Partition, UserId } from "../../schemas/ids.js";
 import { covers, formatPosition, parsePosition } from "../../schemas/position.js";
 import type { TestBroker } from "./kafka-broker.js";
 import { getJson, type KindredCluster, type RowsAnswer } from "./kafka-cluster.js";
 import { type KindredServer, sleep } from "./kindred-process.js";
+import { seededRandom } from "./seeded-random.js";
 
 type Member = KindredServer & { directory: string };
 

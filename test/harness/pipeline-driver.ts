@@ -11,7 +11,7 @@ import type { Position } from "../../schemas/position.js";
 import { buildCatalogue, generationZero } from "../../state/catalogue-builder.js";
 import { foldSettings } from "../../state/fold-settings.js";
 import { PartitionState } from "../../state/partition-state.js";
-import { beginWhereKept } from "../../streams/begin-where-kept.js";
+import { beginWhereKept } from "../../streams/journal/begin-where-kept.js";
 import { Journal } from "../../streams/journal/journal.js";
 import { JournalCatalogues } from "../../streams/journal/journal-catalogues.js";
 import { JournalDeadLetters } from "../../streams/journal/journal-dead-letters.js";

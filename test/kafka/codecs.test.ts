@@ -106,4 +106,25 @@ describe("compressed topics", () => {
     const batch = await log.read(0 as Offset, { maxRecords: 10, signal: new AbortController().signal });
     expect(batch?.records).toMatchObject([{ offset: 5, bytes: null, damage: { message: expect.stringContaining("why"), through: 5 } }]);
   });
+
+  it("show nothing of two transactions that overlap and are aborted, the later first: the broker names them in that order", async () => {
+    const topic = await topicFor("aborted");
+    const producerOf = async (name: string) => {
+      const producer = fixture.kafka.producer({ transactionalId: `${topic}-${name}`, idempotent: true, maxInFlightRequests: 1 });
+      await producer.connect();
+      return { producer, transaction: await producer.transaction() };
+    };
+    const [first, second] = [await producerOf("first"), await producerOf("second")];
+    const send = (to: typeof first, value: string) => to.transaction.send({ topic, messages: [{ value }] });
+    await send(first, "first a");
+    await send(first, "first b");
+    await send(second, "second");
+    await second.transaction.abort();
+    await first.transaction.abort();
+    const third = await first.producer.transaction();
+    await third.send({ topic, messages: [{ value: "committed" }] });
+    await third.commit();
+    for (const { producer } of [first, second]) await producer.disconnect();
+    expect(textOf(await fixture.all(topic))).toEqual(["committed"]);
+  });
 });

@@ -3,9 +3,9 @@ import { readFile } from "node:fs/promises";
 import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COMPACTS_SOON, startBroker, type TestBroker } from "../harness/kafka-broker.js";
-import { KafkaTopics, type ReadRecord } from "../harness/kafka-topics.js";
 import { sleep } from "../harness/kindred-process.js";
 import { canStart } from "../harness/server-files.js";
+import { type ReadRecord, TestTopics } from "../harness/test-topics.js";
 
 const USERS = { ada: "ada-secret", bob: "bob-secret" };
 const texts = (records: readonly ReadRecord[]): string[] => records.map(({ key, value }) => `${key}=${value}`);
@@ -46,10 +46,10 @@ const login = (mechanism: "plain" | "scram-sha-256" | "scram-sha-512", password:
 
 describe.skipIf(!canStart("kafka"))("a broker of a test's own", () => {
   let broker: TestBroker;
-  let topics: KafkaTopics;
+  let topics: TestTopics;
   beforeAll(async () => {
     broker = await startBroker({ scramUsers: USERS });
-    topics = new KafkaTopics(broker.brokers);
+    topics = new TestTopics(broker.brokers);
   });
   afterAll(async () => {
     await topics.close();

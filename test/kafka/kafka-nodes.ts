@@ -7,7 +7,7 @@ import { RecallNode } from "../../cli/wiring/kafka/recall-node.js";
 import type { ServingNode } from "../../cli/wiring/serving-node.js";
 import type { Config } from "../../schemas/config.js";
 import { buildConfig } from "../../schemas/config-validation.js";
-import { KafkaTopics } from "../harness/kafka-topics.js";
+import { TestTopics } from "../harness/test-topics.js";
 
 export interface LoggedLine {
   readonly message: string;
@@ -17,7 +17,7 @@ export interface LoggedLine {
 /** Nodes of one group within this process, each with a directory of its own; over topics that nobody else has. */
 export class KafkaNodes {
   readonly name = `n${randomUUID().slice(0, 8)}`;
-  readonly topics: KafkaTopics;
+  readonly topics: TestTopics;
   private readonly open = new Set<ServingNode>();
   private readonly directories: string[] = [];
 
@@ -26,7 +26,7 @@ export class KafkaNodes {
     private readonly kafka: object = {},
     private readonly values: object = {},
   ) {
-    this.topics = new KafkaTopics(brokers);
+    this.topics = new TestTopics(brokers);
   }
 
   topic(which: string): string {

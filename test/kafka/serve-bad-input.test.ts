@@ -7,8 +7,8 @@ import { BEHAVIOUR_EVENT_AVRO } from "../../schemas/avro.js";
 import { partitionOf } from "../../streams/kafka/out-records.js";
 import { kafkaBrokers } from "../harness/given-servers.js";
 import { KindredCluster, metric, send } from "../harness/kafka-cluster.js";
-import { KafkaTopics } from "../harness/kafka-topics.js";
 import { kindredJson } from "../harness/kindred-process.js";
+import { TestTopics } from "../harness/test-topics.js";
 import { eventually } from "./kafka-fixture.js";
 import { ask, avroProducer, framed, RegistryDoor } from "./registry-fixtures.js";
 
@@ -41,7 +41,7 @@ const NEWER = schemaOf([...BEHAVIOUR_EVENT_AVRO.fields, { name: "mood", type: ["
 
 describe("whatever lies on the events topic", () => {
   const door = new RegistryDoor();
-  const topics = new KafkaTopics(kafkaBrokers());
+  const topics = new TestTopics(kafkaBrokers());
   let cluster: KindredCluster;
   let node: Node;
   let old: (value: object) => Buffer;

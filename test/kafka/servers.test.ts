@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { kafkaBrokers, registryUrl } from "../harness/given-servers.js";
-import { KafkaTopics } from "../harness/kafka-topics.js";
 import { kcat } from "../harness/kcat.js";
+import { TestTopics } from "../harness/test-topics.js";
 
 describe("the shared broker", () => {
-  let topics: KafkaTopics;
+  let topics: TestTopics;
   beforeAll(() => {
-    topics = new KafkaTopics(kafkaBrokers());
+    topics = new TestTopics(kafkaBrokers());
   });
   afterAll(() => topics.close());
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { PATIENT } from "../../streams/kafka/client.js";
-import { endsOf, watermarksOf, withAdmin } from "../../streams/kafka/topics.js";
+import { endsOf, readableEndsOf } from "../../streams/kafka/topics.js";
 import { KafkaFixture } from "./kafka-fixture.js";
 
 const fixture = new KafkaFixture();
@@ -14,7 +14,7 @@ it("the end of a topic counts what is not committed yet, which a reader of commi
   await producer.connect();
   const transaction = await producer.transaction();
   await transaction.send({ topic, messages: [{ key: "a", value: "b", partition: 0 }] });
-  expect(await withAdmin(fixture.kafka, (admin) => watermarksOf(admin, topic))).toEqual(new Map([[0, { low: 0, high: 0 }]]));
+  expect(await readableEndsOf(fixture.kafka, topic)).toEqual(new Map([[0, { low: 0, high: 0 }]]));
   expect(await endsOf(fixture.kafka, topic)).toEqual(new Map([[0, { low: 0, high: 1 }]]));
   const follower = await fixture.follower(topic);
   const taken: string[] = [];

@@ -12,7 +12,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   state: ["schemas"],
   index: ["schemas", "native"],
   streams: ["schemas", "state"],
-  models: ["schemas"],
+  models: ["schemas", "native"],
   api: ["schemas"],
   native: ["schemas"],
   town: ["schemas"],

@@ -38,8 +38,8 @@ const partsOf = (store: MemoryStore, catalogues = stored) => ({
   catalogues,
   itemVectors: RandomIndexing.of,
 });
-const replicaOf = (store: MemoryStore, chunkRows = 4096, openBytes = 1 << 20): Promise<PartitionReplica> =>
-  PartitionReplica.open({ ...partsOf(store), chunkRows, openBytes });
+const replicaOf = (store: MemoryStore, partRows = 4096, openBytes = 1 << 20): Promise<PartitionReplica> =>
+  PartitionReplica.open({ ...partsOf(store), partRows, openBytes });
 const ownerOf = (store: MemoryStore, changelog: MemoryChangelog): Promise<PartitionState> =>
   PartitionState.open({ ...partsOf(store), changelog, migrateRows: 2, cacheRows: 2 });
 
@@ -47,9 +47,9 @@ const ownerOf = (store: MemoryStore, changelog: MemoryChangelog): Promise<Partit
 async function caughtUp(
   store: MemoryStore,
   changelog: MemoryChangelog,
-  { chunkRows = 4096, slice = 1000, readers = new Readers() } = {},
+  { partRows = 4096, slice = 1000, readers = new Readers() } = {},
 ): Promise<PartitionReplica> {
-  const replica = await replicaOf(store, chunkRows);
+  const replica = await replicaOf(store, partRows);
   if (replica.changelogNext < changelog.deletesFrom) {
     await replica.reset();
     readers.users.clear();
@@ -88,15 +88,15 @@ describe("PartitionReplica", () => {
   it("makes the same rows of records that it keeps for a while, however much it may keep, and where it ends and goes on", async () => {
     const cuts = fc.record({
       slice: fc.integer({ min: 1, max: 20 }),
-      chunkRows: fc.integer({ min: 1, max: 6 }),
+      partRows: fc.integer({ min: 1, max: 6 }),
       openBytes: fc.integer({ min: 1, max: 4_000 }),
       restartAfter: fc.integer({ min: 0, max: 10 }),
     });
     await fc.assert(
-      fc.asyncProperty(aLog, cuts, async (log, { slice, chunkRows, openBytes, restartAfter }) => {
+      fc.asyncProperty(aLog, cuts, async (log, { slice, partRows, openBytes, restartAfter }) => {
         const { changelog, owner } = await logged(log, 7);
         const store = new MemoryStore();
-        let replica = await replicaOf(store, chunkRows, openBytes);
+        let replica = await replicaOf(store, partRows, openBytes);
         let left = restartAfter;
         for (const { records, next } of changelog.slices(0, slice)) {
           if (left-- === 0) break;
@@ -104,7 +104,7 @@ describe("PartitionReplica", () => {
         }
         // What was kept and not written is gone with the process.
         await replica.settled();
-        replica = await replicaOf(store, chunkRows, openBytes);
+        replica = await replicaOf(store, partRows, openBytes);
         for (const { records, next } of changelog.slices(replica.changelogNext, slice)) await replica.applyOn(records, next);
         await replica.flush();
         await replica.settled();
@@ -143,17 +143,17 @@ describe("PartitionReplica", () => {
     const cuts = fc.record({
       batchSize: fc.integer({ min: 1, max: 30 }),
       slice: fc.integer({ min: 1, max: 20 }),
-      chunkRows: fc.integer({ min: 1, max: 6 }),
+      partRows: fc.integer({ min: 1, max: 6 }),
       compactTo: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
       dropDeletes: fc.boolean(),
     });
     await fc.assert(
-      fc.asyncProperty(aLog, cuts, async (log, { batchSize, slice, chunkRows, compactTo, dropDeletes }) => {
+      fc.asyncProperty(aLog, cuts, async (log, { batchSize, slice, partRows, compactTo, dropDeletes }) => {
         const { changelog, owner } = await logged(log, batchSize);
         if (compactTo !== undefined) changelog.compact(Math.floor(compactTo * (changelog.end + 1)), { dropDeletes });
         const store = new MemoryStore();
         const readers = new Readers();
-        const replica = await caughtUp(store, changelog, { slice, chunkRows, readers });
+        const replica = await caughtUp(store, changelog, { slice, partRows, readers });
         await expectSame(replica, store, owner);
         expect(replica.changelogNext).toBe(changelog.end);
         expect((await Readers.of(replica.scanRows(2))).sorted).toEqual((await Readers.of(owner.state.scanRows())).sorted);
@@ -174,7 +174,7 @@ describe("PartitionReplica", () => {
       move: fc.constantFrom("go on", "go on", "restart", "crash behind the changelog", "new store", "old store", "compact", "refused"),
       dropDeletes: fc.boolean(),
       slice: fc.integer({ min: 1, max: 12 }),
-      chunkRows: fc.integer({ min: 1, max: 6 }),
+      partRows: fc.integer({ min: 1, max: 6 }),
       crashAfter: fc.option(fc.integer({ min: 0, max: 6 }), { nil: undefined }),
     });
     await fc.assert(
@@ -185,7 +185,7 @@ describe("PartitionReplica", () => {
         let owner = await ownerOf(store, changelog);
         // A recall node beside them, which reads along.
         const warm = { store: new MemoryStore(), readers: new Readers() };
-        for (const { take, move, dropDeletes, slice, chunkRows, crashAfter } of plan) {
+        for (const { take, move, dropDeletes, slice, partRows, crashAfter } of plan) {
           const from = owner.appliedOffset;
           const batch = await owner.fold(log.slice(from, from + take), Math.min(log.length, from + take) as Offset);
           if (move === "crash behind the changelog" || move === "refused") {
@@ -203,12 +203,12 @@ describe("PartitionReplica", () => {
           store = (move === "old store" ? stores[0] : move === "new store" ? stores.at(-1) : store) as CrashingStore;
           if (crashAfter !== undefined) {
             store.left = crashAfter;
-            await caughtUp(store, changelog, { slice, chunkRows }).catch((error: Error) => expect(error.message).toBe("killed"));
+            await caughtUp(store, changelog, { slice, partRows }).catch((error: Error) => expect(error.message).toBe("killed"));
             store.left = Number.POSITIVE_INFINITY;
           }
-          const replica = await caughtUp(store, changelog, { slice, chunkRows });
+          const replica = await caughtUp(store, changelog, { slice, partRows });
           expect([replica.complete, (await replica.verify()).faults]).toEqual([true, []]);
-          await caughtUp(warm.store, changelog, { slice, chunkRows, readers: warm.readers });
+          await caughtUp(warm.store, changelog, { slice, partRows, readers: warm.readers });
           owner = await ownerOf(store, changelog);
         }
         const from = owner.appliedOffset;
@@ -287,7 +287,7 @@ describe("PartitionReplica", () => {
     };
     expect([await since(fresh, 4), await since(fresh, 6)]).toEqual([["a", "d"], []]);
     changelog.compact(changelog.end, { dropDeletes: false });
-    const compacted = await caughtUp(new MemoryStore(), changelog, { slice: 4, chunkRows: 2 });
+    const compacted = await caughtUp(new MemoryStore(), changelog, { slice: 4, partRows: 2 });
     expect([compacted.appliedOffset, await since(compacted, 0), await since(compacted, 5)]).toEqual([6, undefined, undefined]);
     expect(await since(compacted, 6)).toEqual([]);
   });

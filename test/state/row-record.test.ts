@@ -8,7 +8,7 @@ import { blankRow, foldEvent } from "../../state/fold.js";
 import { FoldContext } from "../../state/fold-context.js";
 import { ItemFinder } from "../../state/item-finder.js";
 import { ItemTable } from "../../state/item-table.js";
-import { RowRecordWriter, readRow, readRowHead } from "../../state/row-record.js";
+import { RowRecordWriter, readRowHead, readRowRecord } from "../../state/row-record.js";
 import { UserRow } from "../../state/user-row.js";
 import { catalogueOf, event } from "./fold-fixture.js";
 
@@ -39,7 +39,7 @@ const written = (row: Row, items: ItemTable): Buffer => {
 
 /** The row as it is after everything derived was made again. */
 function madeAgain(value: Uint8Array, context: FoldContext): UserRow {
-  const user = new UserRow("u" as UserId, readRow(value, context, new ItemFinder(context.items), "user u"));
+  const user = new UserRow("u" as UserId, readRowRecord(value, context, new ItemFinder(context.items), "user u"));
   user.refresh(context.decay);
   user.stale = true;
   finish(user, context);
@@ -132,12 +132,14 @@ describe("a row of the changelog", () => {
       context.items,
     );
     for (let end = 0; end < value.length; end++)
-      expect(() => readRow(value.subarray(0, end), context, items, "user u")).toThrow(expect.objectContaining({ code: "STATE_CORRUPT" }));
-    expect(() => readRow(Buffer.concat([value, Buffer.of(0)]), context, items, "user u")).toThrow("goes on behind its end");
-    expect(() => readRow(value, contextOf(new ItemTable(), 1), items, "user u")).toThrow("its ring does not fit the catalogue");
+      expect(() => readRowRecord(value.subarray(0, end), context, items, "user u")).toThrow(
+        expect.objectContaining({ code: "STATE_CORRUPT" }),
+      );
+    expect(() => readRowRecord(Buffer.concat([value, Buffer.of(0)]), context, items, "user u")).toThrow("goes on behind its end");
+    expect(() => readRowRecord(value, contextOf(new ItemTable(), 1), items, "user u")).toThrow("its ring does not fit the catalogue");
     const later = Buffer.from(value);
     later[0] = 2;
-    expect(() => readRow(later, context, items, "user u")).toThrow(expect.objectContaining({ code: "DIRECTORY_NEWER" }));
+    expect(() => readRowRecord(later, context, items, "user u")).toThrow(expect.objectContaining({ code: "DIRECTORY_NEWER" }));
     expect(() => readRowHead(later, "user u")).toThrow(expect.objectContaining({ code: "DIRECTORY_NEWER" }));
   });
 });

@@ -12,10 +12,10 @@ import { endsOf, type Watermarks } from "../../../streams/kafka/topics.js";
 import { runPipeline } from "../../../streams/pipeline.js";
 import type { BackfillReport, OnProgress } from "../backfill.js";
 import { sharedItemVectors } from "../fold-configuration.js";
-import { makeLogger } from "../offline.js";
+import { makeLogger } from "../logger.js";
 import { shadowDirectory } from "../updater-stores.js";
 import { KafkaTopics } from "./kafka-topics.js";
-import { recordsAtOnce } from "./owned-partition.js";
+import { cacheRowsOf, recordsAtOnce } from "./memory-shares.js";
 import { openPartitionStore, STORED } from "./partition-stores.js";
 
 /** What a fold of a whole topic came to. */
@@ -93,7 +93,7 @@ export async function foldTopic(config: Config, stop: AbortSignal, onProgress: O
 
 async function foldPartition(fold: Fold, partition: Partition, { low, high }: Watermarks): Promise<FoldedPartition> {
   const { config, topics, itemVectors, signal } = fold;
-  const cacheRows = Math.ceil(config.pipeline.cacheRows / topics.partitions);
+  const cacheRows = cacheRowsOf(config, topics.partitions);
   const { catalogues } = topics;
   const store = await openPartitionStore({ dataDir: fold.directory }, "state", partition);
   try {
@@ -134,6 +134,7 @@ async function foldUpTo({ config, topics, signal, tally, tell }: Fold, state: Pa
   };
   signal.addEventListener("abort", close);
   follower.follow(topic, partition, from, {
+    takesDamaged: true,
     take: async (messages, next) => {
       records.push(messages, next);
       if (records.full) await new Promise<void>((resolve) => (room = resolve));

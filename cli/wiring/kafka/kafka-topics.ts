@@ -20,7 +20,7 @@ import { TopicFollower } from "../../../streams/kafka/topic-follower.js";
 import { ensureTopics } from "../../../streams/kafka/topics.js";
 import { type EventCodec, jsonCodec, registryCodec } from "../../../streams/registry/event-codec.js";
 import { eventRulesOf } from "../fold-configuration.js";
-import { makeLogger } from "../offline.js";
+import { makeLogger } from "../logger.js";
 
 export interface KafkaTopicsOptions {
   readonly config: Config;
@@ -91,7 +91,8 @@ export class KafkaTopics {
       follower: itemsFollower,
       topic: topics.items,
       onItems: (infos, deleted) => this.told(infos, deleted),
-      onLetters: (letters) => this.deadLetters.keep(letters),
+      // A shadow writes to no topic: the live ones have these letters.
+      onLetters: (letters) => (follows === "events" ? Promise.resolve() : this.deadLetters.keep(letters)),
       signal: this.stopping.signal,
     });
     const forgetLetters = (user: Parameters<KafkaDeadLetters["forget"]>[0]): Promise<number> => this.deadLetters.forget(user);
@@ -126,10 +127,6 @@ export class KafkaTopics {
   /** Ends whatever waits for topics; they are still to be closed. */
   interrupt(): void {
     for (const follower of this.followers) follower.interrupt();
-  }
-
-  get changelog(): string {
-    return this.options.config.kafka.topics.changelog;
   }
 
   get partitionNumbers(): Partition[] {

@@ -9,9 +9,10 @@ import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { UpdaterCounters } from "../updater-counters.js";
 import { CatalogueLeader } from "./catalogue-leader.js";
 import { KafkaTopics } from "./kafka-topics.js";
-import { OwnedPartition, type OwnedPartitionParts, recordsAtOnce } from "./owned-partition.js";
-import { appliedOf, ownerOf } from "./partition-owner.js";
+import { recordsAtOnce } from "./memory-shares.js";
+import { OwnedPartition, type OwnedPartitionParts } from "./owned-partition.js";
 import { PartitionSlot } from "./partition-slot.js";
+import { appliedOf, ownerOf } from "./rows-of-partitions.js";
 import { StandbyPartition } from "./standby-partition.js";
 
 /** Its owner makes the catalogues. */

@@ -1,39 +1,28 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { GenerationRef, ItemVectors } from "../../../schemas/catalogue.js";
-import type { Config } from "../../../schemas/config.js";
 import { KindredError } from "../../../schemas/errors.js";
 import { FIRST_CATALOGUE, type Offset, type Partition } from "../../../schemas/ids.js";
 import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
-import type { Log } from "../../../schemas/ports/log.js";
-import { PartitionReplica } from "../../../state/partition-replica.js";
 import { PartitionState } from "../../../state/partition-state.js";
 import type { KafkaClient } from "../../../streams/kafka/client.js";
 import { DecodableReader, decodeKafka } from "../../../streams/kafka/decode-kafka.js";
 import type { KafkaCatalogues } from "../../../streams/kafka/kafka-catalogues.js";
 import { KafkaChangelog } from "../../../streams/kafka/kafka-changelog.js";
 import type { PartitionSource } from "../../../streams/kafka/partition-source.js";
-import { ReplicaReader } from "../../../streams/kafka/replica-reader.js";
-import type { TopicFollower } from "../../../streams/kafka/topic-follower.js";
 import { endsBefore } from "../../../streams/kafka/topics.js";
 import type { NewDeadLetter } from "../../../streams/new-dead-letter.js";
 import type { AppliedBatch } from "../../../streams/operators/batches.js";
 import type { RowPublisher } from "../../../streams/operators/publish-rows.js";
 import { runPipeline } from "../../../streams/pipeline.js";
 import type { EventCodec } from "../../../streams/registry/event-codec.js";
-import { openPartitionStore, restoring, STORED } from "./partition-stores.js";
+import { cacheRowsOf, MOST_OPEN_ROWS, recordsAtOnce } from "./memory-shares.js";
+import { endReplica, openReplica, type ReplicaParts } from "./open-replica.js";
+import { openPartitionStore, STORED } from "./partition-stores.js";
 
-export interface OwnedPartitionParts {
-  readonly config: Config;
-  readonly log: Log;
+export interface OwnedPartitionParts extends ReplicaParts {
   readonly kafka: KafkaClient;
   readonly source: PartitionSource;
-  /** Of the topic: what a process may keep in memory is shared by them. */
-  readonly partitions: number;
-  /** Reads changelogs. */
-  readonly follower: TopicFollower;
   readonly catalogues: KafkaCatalogues;
   readonly codec: EventCodec;
-  readonly itemVectors: (ref: GenerationRef) => ItemVectors;
   readonly keepLetters: (letters: readonly NewDeadLetter[]) => Promise<void>;
   readonly onApplied: (batch: AppliedBatch) => void;
   /** Told when the partition cannot be folded at all. */
@@ -138,24 +127,14 @@ export class OwnedPartition {
 
   /** What the changelog has and the store has not. After the writer was opened nobody else adds to it. @returns how many records were read */
   private async restore(store: KeyValueStore, signal: AbortSignal): Promise<number> {
-    const { catalogues, itemVectors, log, follower, config } = this.parts;
-    const replica = await PartitionReplica.open({
-      store,
-      partition: this.partition,
-      catalogues,
-      itemVectors,
-      ...STORED,
-      ...restoring(this.parts.partitions),
-    });
-    const reader = new ReplicaReader({ follower, topic: config.kafka.topics.changelog, replica, log });
+    const opened = await openReplica(this.parts, store, this.partition);
     try {
-      await reader.readToEnd(signal);
+      await opened.reader.readToEnd(signal);
     } finally {
-      // Where the partition is taken away meanwhile: the store is closed next, and a write that fails would end all reading.
-      await reader.stop();
-      await replica.settled();
+      // Also where the partition is taken away meanwhile.
+      await endReplica(opened);
     }
-    return reader.records;
+    return opened.reader.records;
   }
 
   /** Nothing is folded without one, and the group's leader is making it. */
@@ -170,7 +149,7 @@ export class OwnedPartition {
       partition: this.partition,
       catalogues,
       itemVectors,
-      cacheRows: Math.ceil(config.pipeline.cacheRows / this.parts.partitions),
+      cacheRows: cacheRowsOf(config, this.parts.partitions),
       initialCatalogue: FIRST_CATALOGUE,
       publishes: false,
       open: { records: config.kafka.batchEvents, rows: MOST_OPEN_ROWS },
@@ -220,17 +199,3 @@ export class OwnedPartition {
     return marks.low as Offset;
   }
 }
-
-/** Least worth a turn of its own. */
-const LEAST_AT_ONCE = 512;
-
-/**
- * Records of a partition that go through the pipeline together. What waits in memory for its turn, of all partitions together, is what the journal's
- * one has: more outlives the collector's young generation, which costs more than folding it.
- */
-export function recordsAtOnce({ pipeline: { batchEvents } }: Pick<Config, "pipeline">, partitions: number): number {
-  return Math.min(batchEvents, Math.max(LEAST_AT_ONCE, Math.ceil((2 * batchEvents) / partitions)));
-}
-
-/** Rows of one commit of a backlog: their bytes are in memory twice until the changelog has them. */
-const MOST_OPEN_ROWS = 16_384;

@@ -16,11 +16,3 @@ export type RowsCopy = "state" | "recall";
 /** @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, STATE_CORRUPT, STORAGE_FAILED */
 export const openPartitionStore = ({ dataDir }: Pick<Config, "dataDir">, copy: RowsCopy, partition: Partition): Promise<KeyValueStore> =>
   openRocksStore(join(dataDir, copy, String(partition)), ROCKS);
-
-/** What restores may keep in memory before rows are made of it: of all partitions of a process together, and at least of each. */
-const RESTORE_BYTES = { together: 256 << 20, each: 8 << 20 } as const;
-
-/** As the options of a PartitionReplica. @param partitions of the topic */
-export const restoring = (partitions: number): { readonly openBytes: number } => ({
-  openBytes: Math.max(RESTORE_BYTES.each, Math.floor(RESTORE_BYTES.together / partitions)),
-});

@@ -4,25 +4,22 @@ import type { EpochMs, Offset, Partition } from "../../../schemas/ids.js";
 import type { UpdaterMetrics } from "../../../schemas/ports/admin.js";
 import type { FoldedBatch } from "../../../schemas/ports/folded-batch.js";
 import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
-import { PartitionReplica } from "../../../state/partition-replica.js";
 import { agesOf } from "../../../streams/kafka/kafka-changelog.js";
-import { ReplicaReader } from "../../../streams/kafka/replica-reader.js";
 import { endsOf } from "../../../streams/kafka/topics.js";
 import { generationsOf, itemVectorsOf } from "../fold-configuration.js";
 import { SearchIndex } from "../search-index.js";
 import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { UpdaterCounters } from "../updater-counters.js";
 import { KafkaTopics } from "./kafka-topics.js";
-import { appliedOf, ownerOf } from "./partition-owner.js";
-import { openPartitionStore, restoring, STORED } from "./partition-stores.js";
+import { type OpenReplica, openReplica } from "./open-replica.js";
+import { openPartitionStore } from "./partition-stores.js";
+import { appliedOf, ownerOf } from "./rows-of-partitions.js";
 
 /** How often in the time of the watchdog the end of the log is looked for. */
 const LOOKS = 4;
 
-interface Followed {
+interface Followed extends OpenReplica {
   readonly store: KeyValueStore;
-  readonly replica: PartitionReplica;
-  readonly reader: ReplicaReader;
 }
 
 /**
@@ -136,20 +133,12 @@ export class RecallNode implements ServingNode {
   }
 
   private async openReplica(partition: Partition): Promise<Followed> {
+    const { partitions, follower, catalogues } = this.topics;
     const store = await openPartitionStore(this.options.config, "recall", partition);
     try {
-      const { catalogues, follower, changelog: topic } = this.topics;
-      const { itemVectors = itemVectorsOf, log } = this.options;
-      const replica = await PartitionReplica.open({
-        store,
-        partition,
-        catalogues,
-        itemVectors,
-        ...STORED,
-        ...restoring(this.topics.partitions),
-      });
-      const reader = new ReplicaReader({ follower, topic, replica, log, applied: (...news) => this.recallable(...news) });
-      return { store, replica, reader };
+      const { itemVectors = itemVectorsOf } = this.options;
+      const parts = { ...this.options, itemVectors, partitions, follower, catalogues };
+      return { store, ...(await openReplica(parts, store, partition, (...news) => this.recallable(...news))) };
     } catch (error) {
       await store.close();
       throw error;

@@ -1,10 +1,9 @@
 import { KindredError } from "../../../schemas/errors.js";
 import type { Partition } from "../../../schemas/ids.js";
-import { PartitionReplica } from "../../../state/partition-replica.js";
-import { ReplicaReader } from "../../../streams/kafka/replica-reader.js";
+import { endReplica, openReplica, type ReplicaParts } from "./open-replica.js";
 import type { OwnedPartitionParts } from "./owned-partition.js";
 import type { PartitionWork } from "./partition-slot.js";
-import { openPartitionStore, restoring, STORED } from "./partition-stores.js";
+import { openPartitionStore } from "./partition-stores.js";
 
 /** A warm copy of a partition that another process owns: taken over, it has only the newest commits to read. */
 export class StandbyPartition implements PartitionWork {
@@ -12,10 +11,7 @@ export class StandbyPartition implements PartitionWork {
   private readonly running: Promise<void>;
 
   constructor(
-    private readonly parts: Pick<
-      OwnedPartitionParts,
-      "config" | "log" | "partitions" | "catalogues" | "itemVectors" | "follower" | "onFailed"
-    >,
+    private readonly parts: ReplicaParts & Pick<OwnedPartitionParts, "onFailed">,
     private readonly partition: Partition,
   ) {
     this.running = this.run().catch((error: unknown) => {
@@ -33,25 +29,15 @@ export class StandbyPartition implements PartitionWork {
   }
 
   private async run(): Promise<void> {
-    const { config, catalogues, itemVectors, follower, log } = this.parts;
     const { signal } = this.stopping;
-    const store = await openPartitionStore(config, "state", this.partition);
+    const store = await openPartitionStore(this.parts.config, "state", this.partition);
     try {
-      const replica = await PartitionReplica.open({
-        store,
-        partition: this.partition,
-        catalogues,
-        itemVectors,
-        ...STORED,
-        ...restoring(this.parts.partitions),
-      });
-      const reader = new ReplicaReader({ follower, topic: config.kafka.topics.changelog, replica, log });
+      const opened = await openReplica(this.parts, store, this.partition);
       try {
-        await reader.readToEnd(signal);
+        await opened.reader.readToEnd(signal);
         if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
       } finally {
-        await reader.stop();
-        await replica.settled();
+        await endReplica(opened);
       }
     } finally {
       await store.close();

@@ -1,6 +1,7 @@
 import type { KafkaMessage } from "kafkajs";
 import { describe, expect, it } from "vitest";
 import { RandomIndexing } from "../../../models/random-indexing.js";
+import type { ChangelogBatch } from "../../../schemas/ports/changelog.js";
 import type { Log } from "../../../schemas/ports/log.js";
 import { PartitionReplica } from "../../../state/partition-replica.js";
 import { ReplicaReader } from "../../../streams/kafka/replica-reader.js";
@@ -13,11 +14,16 @@ const catalogue = catalogueOf(1);
 const log: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Reads a changelog in memory as a broker would hand it out: a slice at a time, the next when the last was taken. */
-class MemoryFollower implements Pick<TopicFollower, "follow" | "unfollow" | "caughtUp"> {
+class MemoryFollower implements Pick<TopicFollower, "follow" | "unfollow" | "caughtUp" | "failed"> {
+  readonly failed = new AbortController().signal;
   private follower: Follower | undefined;
   private next = 0;
 
-  constructor(private readonly changelog: MemoryChangelog) {}
+  /** @param owed slices that are handed out some time after the end was reached: the owner goes on writing */
+  constructor(
+    private readonly changelog: MemoryChangelog,
+    private readonly owed = 0,
+  ) {}
 
   follow(_topic: string, _partition: number, from: number, follower: Follower): void {
     this.follower = follower;
@@ -29,7 +35,14 @@ class MemoryFollower implements Pick<TopicFollower, "follow" | "unfollow" | "cau
   }
 
   async caughtUp(): Promise<void> {
-    for (const { records, next } of this.changelog.slices(this.next, 3)) {
+    const slices = [...this.changelog.slices(this.next, 3)];
+    const now = slices.length - this.owed;
+    await this.hand(slices.slice(0, now));
+    if (this.owed > 0) setTimeout(() => void this.hand(slices.slice(now)), 20);
+  }
+
+  private async hand(slices: readonly ChangelogBatch[]): Promise<void> {
+    for (const { records, next } of slices) {
       await this.follower?.take(records.map(({ key, value }) => ({ key, value })) as KafkaMessage[], next);
       this.next = next;
     }
@@ -43,13 +56,13 @@ async function changelogOf(events: number): Promise<{ changelog: MemoryChangelog
   return { changelog, owner };
 }
 
-async function readerOf(changelog: MemoryChangelog, applied?: () => Promise<void>) {
+async function readerOf(changelog: MemoryChangelog, applied?: () => Promise<void>, owed = 0, told: Log = log) {
   const catalogues = new MemoryCatalogues();
   await catalogues.put(catalogue);
   const parts = { store: new SlowStore(), partition: 0 as never, catalogues, itemVectors: RandomIndexing.of };
   const replica = await PartitionReplica.open(parts);
-  const follower = new MemoryFollower(changelog);
-  const reader = new ReplicaReader({ follower, topic: "changelog", replica, log, ...(applied && { applied }) });
+  const follower = new MemoryFollower(changelog, owed);
+  const reader = new ReplicaReader({ follower, topic: "changelog", replica, log: told, ...(applied && { applied }) });
   return { replica, follower, reader };
 }
 
@@ -63,6 +76,29 @@ describe("ReplicaReader", () => {
     await owner.run([{ offset: 52 as never, record: event("u1", "later", 9) }]);
     await follower.caughtUp();
     expect([replica.changelogNext, replica.summary().hash]).toEqual([changelog.end, owner.hash]);
+    await reader.stop();
+  });
+
+  it("reads on to the end of a commit where the owner is in the middle of one, and begins nothing anew", async () => {
+    const { changelog, owner } = await changelogOf(40);
+    // The last commit is cut: four rows and a position in slices of three.
+    const warned: string[] = [];
+    const { replica, reader } = await readerOf(changelog, undefined, 1, { ...log, warn: (_, message) => void warned.push(message) });
+    await reader.readToEnd(new AbortController().signal);
+    expect([replica.complete, replica.changelogNext, replica.summary().hash]).toEqual([true, changelog.end, owner.hash]);
+    expect(warned).toEqual([]);
+    await reader.stop();
+  });
+
+  it("ends with its signal while it waits for the rest of a commit", async () => {
+    const { changelog } = await changelogOf(40);
+    const { follower, reader } = await readerOf(changelog, undefined, 1);
+    const stop = new AbortController();
+    const reading = reader.readToEnd(stop.signal);
+    await new Promise((resolve) => setImmediate(resolve));
+    stop.abort(new Error("stopped"));
+    await expect(reading).rejects.toThrow("stopped");
+    follower.unfollow();
     await reader.stop();
   });
 

@@ -1,7 +1,7 @@
-import type { Offset } from "../schemas/ids.js";
-import type { FoldingState } from "./folding-state.js";
-import type { Journal } from "./journal/journal.js";
-import type { JournalCatalogues } from "./journal/journal-catalogues.js";
+import type { Offset } from "../../schemas/ids.js";
+import type { FoldingState } from "../folding-state.js";
+import type { Journal } from "./journal.js";
+import type { JournalCatalogues } from "./journal-catalogues.js";
 
 /**
  * A state with nothing in it begins where the journal does. Where retention has cut that, the activation that holds there may

@@ -40,7 +40,7 @@ export interface TopicOptions {
 const READ_WITHIN_MS = 20_000;
 
 /** Topics of a test: made under names that nobody else has, filled and read by kafkajs; gone when closed. */
-export class KafkaTopics {
+export class TestTopics {
   private readonly kafka: Kafka;
   private readonly created: string[] = [];
   private readonly groups: string[] = [];

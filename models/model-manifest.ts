@@ -1,0 +1,67 @@
+import { KindredError } from "../schemas/errors.js";
+import type { ManifestFile } from "../schemas/manifest.js";
+
+/** Version of the folder's format. */
+export const MODEL_VERSION = 1;
+
+/** What a model was trained on, so that it is known again. */
+export interface TrainingData {
+  readonly users: number;
+  readonly interactions: number;
+  /** SHA-256 of the histories, in hexadecimal. */
+  readonly fingerprint: string;
+}
+
+/** What a model folder says of itself: manifest.json. Nothing in it depends on when or where it was made. */
+export interface ModelManifest {
+  readonly version: typeof MODEL_VERSION;
+  readonly kind: string;
+  readonly dims: number;
+  readonly items: number;
+  readonly score: "dot" | "cosine";
+  readonly seed: number;
+  readonly data: TrainingData;
+  /** Of the training, as its kind has them. */
+  readonly settings: Readonly<Record<string, number | string | boolean>>;
+  readonly metrics: Readonly<Record<string, number>>;
+  /** The names of MODEL_FILES. */
+  readonly files: readonly ManifestFile[];
+}
+
+export const MODEL_FILES = ["items.jsonl", "input.npy", "output.npy"] as const;
+
+export const formatModelManifest = (manifest: ModelManifest): string => `${JSON.stringify(manifest, null, 2)}\n`;
+
+/** @throws KindredError MODEL_INVALID */
+export function parseModelManifest(text: string, where: string): ModelManifest {
+  const invalid = (what: string): KindredError => new KindredError("MODEL_INVALID", `the manifest ${what}`, where);
+  let read: Partial<ModelManifest> | null;
+  try {
+    read = JSON.parse(text) as typeof read;
+  } catch {
+    throw invalid("is not JSON");
+  }
+  if (typeof read !== "object" || read === null) throw invalid("is no object");
+  if (read.version !== MODEL_VERSION) throw invalid(`has version ${JSON.stringify(read.version)}, this program reads ${MODEL_VERSION}`);
+  const wrong = wrongField(read);
+  if (wrong !== undefined) throw invalid(`lacks ${wrong}, or has it out of range`);
+  return read as ModelManifest;
+}
+
+function wrongField(read: Partial<ModelManifest>): string | undefined {
+  const { kind, dims, items, score, seed, data, settings, metrics, files } = read;
+  if (typeof kind !== "string" || kind === "") return "kind";
+  if (!isCount(dims) || dims < 1 || dims > 1024) return "dims";
+  if (!isCount(items)) return "items";
+  if (score !== "dot" && score !== "cosine") return "score";
+  if (!isCount(seed)) return "seed";
+  if (!isCount(data?.users) || !isCount(data.interactions) || !/^[0-9a-f]{64}$/.test(String(data.fingerprint))) return "data";
+  if (typeof settings !== "object" || settings === null) return "settings";
+  if (typeof metrics !== "object" || metrics === null || !Object.values(metrics).every(Number.isFinite)) return "metrics";
+  if (!Array.isArray(files) || !MODEL_FILES.every((name) => files.filter((file) => isFile(file) && file.name === name).length === 1))
+    return "files";
+  return undefined;
+}
+
+const isFile = (file: Partial<ManifestFile> | null): boolean => isCount(file?.bytes) && isCount(file.crc32c) && file.crc32c < 2 ** 32;
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;

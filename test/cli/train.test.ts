@@ -1,0 +1,82 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { runProgram } from "../../cli/command-frame.js";
+import { buildProgram } from "../../cli/program.js";
+import { ITEM2VEC_DEFAULTS } from "../../models/item2vec-settings.js";
+import { loadModel } from "../../models/model-folder.js";
+
+describe("kindred train item2vec", () => {
+  let directory = "";
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "kindred-train-command-"));
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  async function train(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+    const written = { out: "", err: "" };
+    const sink = (name: "out" | "err") => ({
+      write: (text: string): void => {
+        written[name] += text;
+      },
+    });
+    const terminal = { stdout: sink("out"), stderr: sink("err"), env: {} };
+    const code = await runProgram(buildProgram(terminal), ["train", "item2vec", ...args], terminal);
+    return { code, ...written };
+  }
+
+  function histories(text = Array.from({ length: 60 }, (_, u) => `u${u} song:${u % 7} song:${u % 5} song:9`).join("\r\n")): string {
+    const file = join(directory, "train.txt");
+    writeFileSync(file, text);
+    return file;
+  }
+
+  it("makes a model folder of a split file, and says what it did", async () => {
+    const into = join(directory, "model");
+    const { code, out } = await train("--data", histories(), "--into", into, "--dims", "16", "--epochs", "3", "--threads", "1", "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ done: true, items: 8, users: 60, into });
+    const { model, manifest } = await loadModel(into);
+    expect(model.items).toHaveLength(8);
+    expect(manifest).toMatchObject({ dims: 16, seed: 1, data: { users: 60 }, settings: { epochs: 3, window: ITEM2VEC_DEFAULTS.window } });
+    expect(manifest.metrics).toMatchObject({ pairs: JSON.parse(out).pairs, loss: JSON.parse(out).loss });
+  });
+
+  it("gives the same bytes with one thread, and takes every setting", async () => {
+    const flags = "--dims 8 --epochs 2 --seed 3 --threads 1 --window 4 --negatives 3 --negative-weight 2 --exponent 0.75 --sample 0.1";
+    const more = "--constrained 0.5 --strata 2 --optimizer sgd --rate 0.02 --last-rate 0.001";
+    const [one, two] = [join(directory, "one"), join(directory, "two")];
+    for (const into of [one, two])
+      expect(await train("--data", histories(), "--into", into, ...`${flags} ${more}`.split(" "))).toMatchObject({ code: 0, err: "" });
+    for (const name of ["manifest.json", "input.npy", "output.npy"])
+      expect(readFileSync(join(one, name))).toEqual(readFileSync(join(two, name)));
+    expect((await loadModel(one)).manifest.settings).toEqual({
+      ...{ dims: 8, epochs: 2, seed: 3, threads: 1, window: 4, negatives: 3, negativeWeight: 2, exponent: 0.75, sample: 0.1 },
+      ...{ constrained: 0.5, strata: 2, optimizer: "sgd", rate: 0.02, lastRate: 0.001 },
+    });
+  });
+
+  it.each([
+    [[], 2, /--data/],
+    [["--dims", "4"], 2, /integer from 8 to 1024/],
+    [["--optimizer", "adam"], 2, /adagrad, sgd/],
+    [["--window", "1"], 2, /integer from 2/],
+  ])("%j is wrong usage", async (args, code, message) => {
+    const needed = args.length === 0 ? [] : ["--data", histories(), "--into", join(directory, "m")];
+    expect(await train(...needed, ...args)).toMatchObject({ code, err: expect.stringMatching(message) });
+  });
+
+  it("says what is wrong with the data, and makes no folder", async () => {
+    const into = join(directory, "model");
+    expect(await train("--data", join(directory, "none"), "--into", into)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^error FILE_FORMAT/),
+    });
+    expect(await train("--data", histories("u1\nu2 a\n"), "--into", into)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/two items/),
+    });
+    await expect(loadModel(into)).rejects.toMatchObject({ code: "MODEL_INVALID" });
+  });
+});
