@@ -4,17 +4,15 @@
  *
  *   npm run -s bench -- evaluation --train FILE --test FILE [--dims 64]     (split files: `user item item ...` a line, .gz)
  */
-import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { gunzipSync } from "node:zlib";
 import { evaluateModels } from "../models/evaluation/evaluate-models.js";
 import { meanOf } from "../models/evaluation/list-metrics.js";
 import { userLists } from "../models/evaluation/rank-lists.js";
 import { usersToItems } from "../models/evaluation/ranker.js";
 import { SeededRandom } from "../models/evaluation/seeded-random.js";
 import { shareRows } from "../models/evaluation/shared-rows.js";
-import type { ItemId } from "../schemas/ids.js";
-import type { Histories, ItemMatrix, ItemModel } from "../schemas/model.js";
+import { readHistories } from "../models/histories.js";
+import type { ItemMatrix, ItemModel } from "../schemas/model.js";
 import { Results, round } from "./harness/results.js";
 
 const { values: flags } = parseArgs({
@@ -23,23 +21,6 @@ const { values: flags } = parseArgs({
 if (flags.train === undefined || flags.test === undefined)
   throw new Error("usage: npm run -s bench -- evaluation --train FILE --test FILE [--dims 64]");
 const dims = Number(flags.dims);
-
-async function histories(file: string): Promise<Histories> {
-  const lines = gunzipSync(await readFile(file))
-    .toString("utf8")
-    .split(/\r?\n/);
-  const lists = lines.filter((line) => line !== "").map((line) => line.trim().split(" "));
-  const rows = new Map<string, number>();
-  for (const [, ...items] of lists) for (const item of items) if (!rows.has(item)) rows.set(item, rows.size);
-  const starts = [0];
-  for (const list of lists) starts.push(starts.at(-1)! + list.length - 1);
-  return {
-    items: [...rows.keys()] as ItemId[],
-    users: lists.map(([user]) => user!),
-    starts: Uint32Array.from(starts),
-    rows: Uint32Array.from(lists.flatMap(([, ...items]) => items.map((item) => rows.get(item)!))),
-  };
-}
 
 const random = new SeededRandom(1);
 const matrix = (rows: number): ItemMatrix => ({
@@ -51,7 +32,7 @@ const cpuSeconds = (since: NodeJS.CpuUsage): number => {
   return round((user + system) / 1e6, 1);
 };
 
-const [train, test] = [await histories(flags.train), await histories(flags.test)];
+const [train, test] = [await readHistories(flags.train), await readHistories(flags.test)];
 const report = await evaluateModels([], train, test, { neighbourUsers: 0 });
 const { testedUsers, items } = report.split;
 const results = new Results(

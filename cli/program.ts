@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { frameProgram, type Terminal } from "./command-frame.js";
 import { addDeadLetters } from "./commands/dead-letters.js";
 import { addDemo } from "./commands/demo.js";
+import { addEvaluate } from "./commands/evaluate.js";
 import { addItems } from "./commands/items.js";
 import { addReplay } from "./commands/replay.js";
 import { addSchemas } from "./commands/schemas.js";
@@ -16,6 +17,7 @@ export function buildProgram(terminal: Terminal): Command {
     .description("Real-time recall from implicit relationship chains: behaviour in, neighbours out, within milliseconds.")
     .version(packageVersion())
     .helpCommand(true);
-  for (const add of [addServe, addDemo, addReplay, addItems, addDeadLetters, addSchemas, addState, addTrain]) add(program, terminal);
+  for (const add of [addServe, addDemo, addReplay, addItems, addDeadLetters, addSchemas, addState, addTrain, addEvaluate])
+    add(program, terminal);
   return program;
 }

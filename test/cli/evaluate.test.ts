@@ -1,0 +1,99 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { runProgram } from "../../cli/command-frame.js";
+import { buildProgram } from "../../cli/program.js";
+import { saveModel } from "../../models/model-folder.js";
+import type { ItemId } from "../../schemas/ids.js";
+
+describe("kindred evaluate", () => {
+  let directory = "";
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "kindred-evaluate-command-"));
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  async function evaluate(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+    const written = { out: "", err: "" };
+    const sink = (name: "out" | "err") => ({
+      write: (text: string): void => {
+        written[name] += text;
+      },
+    });
+    const terminal = { stdout: sink("out"), stderr: sink("err"), env: {} };
+    const code = await runProgram(buildProgram(terminal), ["evaluate", ...args], terminal);
+    return { code, ...written };
+  }
+
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(directory, name), text);
+    return join(directory, name);
+  };
+
+  /** Who has a goes on to c, who has b to d: `way` 1 knows it, -1 believes the opposite. */
+  async function model(name: string, way: 1 | -1): Promise<string> {
+    const items = ["a", "b", "c", "d"] as ItemId[];
+    const input = { dims: 2, values: Float32Array.of(1, 0, 0, 1, 1, 0, 0, 1) };
+    const output = { dims: 2, values: Float32Array.of(0, 0, 0, 0, way, -way, -way, way) };
+    const data = { users: 1, interactions: 1, fingerprint: "0".repeat(64) };
+    const folder = join(directory, name);
+    await saveModel(folder, { kind: "item2vec", items, input, output, score: "dot" }, { seed: 1, data, settings: {}, metrics: {} });
+    return folder;
+  }
+
+  const users = Array.from({ length: 40 }, (_, u) => ({ user: `u${u}`, of: u % 2 === 0 ? "a" : "b", next: u % 2 === 0 ? "c" : "d" }));
+  const train = () => file("train.txt", `${users.map(({ user, of }) => `${user} ${of}`).join("\n")}\nv c\nw d\n`);
+  const test = () => file("test.txt", users.map(({ user, next }) => `${user} ${next}`).join("\r\n"));
+
+  it("prints the figures of the first model, and the whole report, as JSON", async () => {
+    const args = ["--model", await model("right", 1), "--train", train(), "--test", test(), "--k", "1,2", "--json"];
+    const { code, out, err } = await evaluate(...args);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const printed = JSON.parse(out);
+    expect(printed).toMatchObject({ "recall@1": 1, "ndcg@1": 1, "recall@2": 1, "precision@2": 0.5, format: 1 });
+    expect(printed.split).toMatchObject({ users: 42, testedUsers: 40 });
+    expect(printed.models.map(({ name }: { name: string }) => name)).toEqual(["right", "popularity"]);
+  });
+
+  it("shows models side by side, stars what differs, and writes a page of it", async () => {
+    const page = join(directory, "report.html");
+    const models = ["--model", await model("right", 1), await model("wrong", -1)];
+    const friends = file("friends.txt", "u0 u2 u4\n");
+    const { code, out } = await evaluate(...models, "--train", train(), "--test", test(), "--k", "1", "--html", page, "--friends", friends);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^right +1\.0000 /m);
+    expect(out).toMatch(/^wrong +0\.0000\*/m);
+    expect(out).toMatch(/^friends +auc/m);
+    expect(out).toContain(page);
+    const html = readFileSync(page, "utf8");
+    expect(html).toContain("<title>right, wrong on test.txt</title>");
+    expect(html).toContain("<circle");
+    expect(html).toContain("near a (head, 20 users)");
+  });
+
+  it("calls models by their paths where folders have one name", async () => {
+    const models = [await model("one/same", 1), await model("two/same", -1)];
+    const { out } = await evaluate("--model", ...models, "--train", train(), "--test", test(), "--json");
+    expect(JSON.parse(out).models.map(({ name }: { name: string }) => name)).toEqual([...models, "popularity"]);
+  });
+
+  it("says what is wrong with what it was given", async () => {
+    const right = await model("right", 1);
+    const call = (...args: string[]) => evaluate("--model", right, "--train", train(), ...args);
+    expect(await call()).toMatchObject({ code: 2, err: expect.stringContaining("--test") });
+    expect(await call("--test", test(), "--k", "5,x")).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^error USAGE: .*different integers/),
+    });
+    expect(await call("--test", join(directory, "none.txt"))).toMatchObject({ code: 1, err: expect.stringMatching(/^error FILE_FORMAT/) });
+    const strangers = file("strangers.txt", "nobody a\n");
+    expect(await call("--test", strangers)).toMatchObject({ code: 1, err: expect.stringMatching(/^error INVALID_ARGUMENT: no user/) });
+    expect(await call("--test", test(), "--html", join(directory, "none", "page.html"))).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^error STORAGE_FAILED/),
+    });
+    writeFileSync(join(right, "input.npy"), "x");
+    expect(await call("--test", test())).toMatchObject({ code: 1, err: expect.stringMatching(/^error MODEL_INVALID/) });
+  });
+});
