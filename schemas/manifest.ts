@@ -52,6 +52,8 @@ export function formatManifest(manifest: ShardManifest): string {
 /** @throws KindredError SHARD_CORRUPT for what is cut short, changed, or of another version; `where` names the file */
 export function parseManifest(text: string, where: string): ShardManifest {
   const corrupt = (what: string): KindredError => new KindredError("SHARD_CORRUPT", `the manifest ${what}`, where);
+  // All of it but the line's end would be JSON with the right checksum.
+  if (!text.endsWith("\n")) throw corrupt("is cut short");
   let read: { body?: Partial<ManifestJson>; sha256?: unknown } | null;
   try {
     read = JSON.parse(text) as typeof read;

@@ -1,8 +1,8 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { caseStudies } from "../../models/evaluation/case-studies.js";
-import { evaluateModels, type NamedModel } from "../../models/evaluation/evaluate-models.js";
+import { type EvaluationOptions, evaluateModels, type NamedModel } from "../../models/evaluation/evaluate-models.js";
 import type { Friendship } from "../../models/evaluation/friends.js";
 import { pictureOf } from "../../models/evaluation/picture.js";
 import { reportJson } from "../../models/evaluation/report.js";
@@ -17,6 +17,7 @@ import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
 
 interface EvaluateOptions {
+  readonly model: readonly string[];
   readonly train: string;
   readonly test: string;
   readonly friends?: string;
@@ -29,71 +30,70 @@ interface EvaluateOptions {
   readonly json?: boolean;
 }
 
-const LONGEST_LIST = 1_000;
-
 export function addEvaluate(program: Command, terminal: Terminal): void {
   program
     .command("evaluate")
-    .description("models side by side on what people did later; popularity beside them (docs/EVALUATION.md)")
-    .argument("<model...>", "model folders; each but the first is compared with the first")
-    .requiredOption("--train <file>", "the histories that models were trained on: `user item item ...` a line, gzipped or not")
-    .requiredOption("--test <file>", "what the same users did later, as --train")
-    .option("--friends <file>", "pairs of users who are friends, one a line")
-    .option("--k <numbers>", "lengths of lists, separated by commas", lengthsOf, [20])
-    .option("--users <number>", "users who are asked, drawn by the seed; else all", integerFlag(1, 1e9))
-    .option("--neighbour-users <number>", "users whose neighbours are looked at; 0: none", integerFlag(0, 1e9), 1_000)
-    .option("--rounds <number>", "of each significance test; 0: none", integerFlag(0, 1e6), 2_000)
-    .option("--seed <number>", "of all draws", integerFlag(0, 2 ** 31 - 1), 1)
-    .option("--html <file>", "also one page with charts, lists with names and a picture of each space")
-    .option("--json", "print the report as JSON")
-    .action((folders: string[], options: EvaluateOptions) => evaluate(folders, options, terminal));
+    .description("models side by side, and popularity beside them, by what people did later: a table, JSON, one HTML page")
+    .requiredOption("--model <directory...>", "folders of models; the others are compared with the first")
+    .requiredOption("--train <file>", "histories that users are pooled from: `user item item ...` a line, gzipped or not")
+    .requiredOption("--test <file>", "what is to be found, in the same format")
+    .option("--friends <file>", "who knows whom: `user friend friend ...` a line")
+    .option("--k <numbers>", "lengths of lists, comma separated", ksFlag, [20])
+    .option("--users <number>", "users who are asked, drawn by the seed (default: all)", integerFlag(1, 2 ** 31))
+    .option("--neighbour-users <number>", "users whose neighbours are looked at; 0: none", integerFlag(0, 2 ** 31), 1000)
+    .option("--rounds <number>", "of each significance test; 0: none", integerFlag(0, 1_000_000), 2000)
+    .option("--seed <number>", "of all draws", integerFlag(0, 2 ** 32 - 1), 1)
+    .option("--html <file>", "a page with charts, cases and a picture of the items")
+    .option("--json", "print the result as JSON: u2i of the first model at the top, and the whole report")
+    .action((options: EvaluateOptions) => evaluate(options, terminal));
 }
 
-/** @throws KindredError INVALID_ARGUMENT */
-function lengthsOf(text: string): number[] {
-  return text.split(",").map((one) => integerFlag(1, LONGEST_LIST)(one.trim()));
+function ksFlag(text: string): number[] {
+  const ks = text.split(",").map(Number);
+  if (new Set(ks).size !== ks.length || ks.some((k) => !Number.isInteger(k) || k < 1 || k > 10_000))
+    throw new InvalidArgumentError("it must be different integers from 1 to 10000, comma separated.");
+  return ks;
 }
 
-async function evaluate(folders: readonly string[], options: EvaluateOptions, terminal: Terminal): Promise<void> {
-  const models: NamedModel[] = [];
-  for (const [i, name] of namesOf(folders).entries()) models.push({ name, model: (await loadModel(folders[i] as string)).model });
-  const [train, test] = [await readHistories(options.train), await readHistories(options.test)];
-  const friendships = options.friends === undefined ? undefined : await readFriends(options.friends);
-  const progress = new Progress({ label: "evaluate", unit: "queries", stream: process.stderr });
-  const { k: ks, users, neighbourUsers, rounds, seed } = options;
-  const report = await untilStopped((signal) =>
-    evaluateModels(models, train, test, {
-      ks,
-      neighbourUsers,
-      rounds,
-      seed,
-      signal,
-      ...(users !== undefined && { users }),
-      ...(friendships !== undefined && { friendships }),
-      onProgress: (done, total) => progress.update(done, done / total),
-    }),
-  ).finally(() => progress.stop());
-  if (options.html !== undefined) {
-    const cases = await caseStudies(models, train, test, { seed });
-    const pictures = models.map((model) => pictureOf(model, train, { seed }));
-    await writeFile(options.html, reportHtml(report, `Evaluation: ${models.map(({ name }) => name).join(", ")}`, { cases, pictures }));
+async function evaluate({ model, train, test, html, friends, k, json, ...draws }: EvaluateOptions, terminal: Terminal): Promise<void> {
+  const [histories, wanted] = [await readHistories(train), await readHistories(test)];
+  const models = await namedModels(model);
+  const friendships = friends === undefined ? undefined : await friendshipsOf(friends);
+  const progress = new Progress({ label: "evaluate", unit: "lists", stream: process.stderr });
+  const report = await untilStopped((signal) => {
+    const onProgress = (done: number, total: number): void => progress.update(done, done / total);
+    const options: EvaluationOptions = { ...draws, ks: k, signal, onProgress, ...(friendships && { friendships }) };
+    return evaluateModels(models, histories, wanted, options);
+  }).finally(() => progress.stop());
+  if (html !== undefined) {
+    const { seed } = draws;
+    const cases = await caseStudies(models, histories, wanted, { seed });
+    const pictures = models.map((one) => pictureOf(one, histories, { seed }));
+    await writePage(html, reportHtml(report, `${models.map(({ name }) => name).join(", ")} on ${basename(test)}`, { cases, pictures }));
   }
-  printResult(terminal, options, reportJson(report), reportTable(report));
+  const text = reportTable(report).trimEnd();
+  printResult(terminal, { json: json === true }, reportJson(report), html === undefined ? text : `${text}\n\n${html}`);
 }
 
-/** The folders' own names, or their paths where two are called alike. */
-function namesOf(folders: readonly string[]): string[] {
-  const names = folders.map((folder) => basename(resolve(folder)));
-  return new Set(names).size === names.length ? names : [...folders];
+/** By the folder's name; by its path where two are called the same, or like the baseline. */
+async function namedModels(directories: readonly string[]): Promise<NamedModel[]> {
+  const names = [...directories.map((directory) => basename(resolve(directory))), "popularity"];
+  const clear = new Set(names).size === names.length;
+  const models: NamedModel[] = [];
+  for (const [i, directory] of directories.entries())
+    models.push({ name: clear ? names[i]! : directory, model: (await loadModel(directory)).model });
+  return models;
 }
 
-/** @throws KindredError FILE_LINE */
-async function readFriends(path: string): Promise<Friendship[]> {
-  const lines = (await readFile(path, "utf8")).split(/\r?\n/);
-  return lines.flatMap((line, i): Friendship[] => {
-    const [one, other, ...more] = line.trim().split(/\s+/);
-    if (!one) return [];
-    if (!other || more.length > 0) throw new KindredError("FILE_LINE", "a line of friends has two users", `${path} line ${i + 1}`);
-    return [[one, other]];
-  });
+async function friendshipsOf(file: string): Promise<Friendship[]> {
+  const { users, items, starts, rows } = await readHistories(file);
+  return users.flatMap((user, u) => Array.from(rows.subarray(starts[u], starts[u + 1]), (row): Friendship => [user, items[row]!]));
+}
+
+async function writePage(file: string, page: string): Promise<void> {
+  try {
+    await writeFile(file, page);
+  } catch (cause) {
+    throw new KindredError("STORAGE_FAILED", `the page can't be written: ${(cause as Error).message}`, file, { cause });
+  }
 }

@@ -90,19 +90,14 @@ function vectorsOf(matrix: ItemMatrix, places: Uint32Array, unit: boolean): Cand
   };
 }
 
-function poolOf(matrix: ItemMatrix, places: Uint32Array, unit: boolean): Ranker["pool"] {
-  const { dims, values } = matrix;
-  const factors = factorsOf(matrix, false);
+function poolOf({ dims, values }: ItemMatrix, places: Uint32Array, unit: boolean): Ranker["pool"] {
   return (rows, target, at) => {
-    let pooled = 0;
     target.fill(0, at, at + dims);
     for (const shared of rows) {
       const row = places[shared]!;
-      if (row === NONE || factors[row] === 0) continue;
-      pooled++;
-      for (let d = 0; d < dims; d++) target[at + d]! += values[row * dims + d]!;
+      if (row !== NONE) for (let d = 0; d < dims; d++) target[at + d]! += values[row * dims + d]!;
     }
-    return pooled > 0 && hasDirection(target, at, dims, unit);
+    return hasDirection(target, at, dims, unit);
   };
 }
 

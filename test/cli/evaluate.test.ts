@@ -4,13 +4,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runProgram } from "../../cli/command-frame.js";
 import { buildProgram } from "../../cli/program.js";
-import { readHistories } from "../../models/histories.js";
-import { saveModel, trainingDataOf } from "../../models/model-folder.js";
+import { saveModel } from "../../models/model-folder.js";
 import type { ItemId } from "../../schemas/ids.js";
 
 describe("kindred evaluate", () => {
   let directory = "";
-  const at = (name: string): string => join(directory, name);
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), "kindred-evaluate-command-"));
   });
@@ -28,60 +26,74 @@ describe("kindred evaluate", () => {
     return { code, ...written };
   }
 
-  /** Two tastes of four items each; what a user did later is of the same taste. `good` knows the tastes, `bad` has them the wrong way round. */
-  async function split(): Promise<string[]> {
-    const items = (user: number, from: number, to: number): string =>
-      Array.from({ length: to - from }, (_, i) => `t${user % 2}:${(from + i + user) % 4}`).join(" ");
-    const lines = (from: number, to: number): string => Array.from({ length: 40 }, (_, u) => `u${u} ${items(u, from, to)}`).join("\n");
-    writeFileSync(at("train.txt"), lines(0, 3));
-    writeFileSync(at("test.txt"), lines(3, 4));
-    writeFileSync(at("friends.txt"), "u0 u2\nu1\tu3\n\n");
-    const train = await readHistories(at("train.txt"));
-    const ids = train.items as readonly ItemId[];
-    const matrix = (wrong: boolean) => ({
-      dims: 2,
-      values: Float32Array.from(ids.flatMap((id) => (id.startsWith("t0") === wrong ? [0, 1] : [1, 0]))),
-    });
-    for (const name of ["good", "bad"])
-      await saveModel(
-        at(name),
-        { kind: "item2vec", items: ids, input: matrix(false), output: matrix(name === "bad"), score: "dot" },
-        { seed: 1, data: trainingDataOf(train), settings: {}, metrics: {} },
-      );
-    return [at("good"), at("bad"), "--train", at("train.txt"), "--test", at("test.txt"), "--k", "1,3"];
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(directory, name), text);
+    return join(directory, name);
+  };
+
+  /** Who has a goes on to c, who has b to d: `way` 1 knows it, -1 believes the opposite. */
+  async function model(name: string, way: 1 | -1): Promise<string> {
+    const items = ["a", "b", "c", "d"] as ItemId[];
+    const input = { dims: 2, values: Float32Array.of(1, 0, 0, 1, 1, 0, 0, 1) };
+    const output = { dims: 2, values: Float32Array.of(0, 0, 0, 0, way, -way, -way, way) };
+    const data = { users: 1, interactions: 1, fingerprint: "0".repeat(64) };
+    const folder = join(directory, name);
+    await saveModel(folder, { kind: "item2vec", items, input, output, score: "dot" }, { seed: 1, data, settings: {}, metrics: {} });
+    return folder;
   }
 
-  it("says of two models which finds what people did later, as a table, as JSON and as a page", async () => {
-    const args = await split();
-    const { code, out } = await evaluate(...args, "--friends", at("friends.txt"), "--html", at("report.html"), "--json");
+  const users = Array.from({ length: 40 }, (_, u) => ({ user: `u${u}`, of: u % 2 === 0 ? "a" : "b", next: u % 2 === 0 ? "c" : "d" }));
+  const train = () => file("train.txt", `${users.map(({ user, of }) => `${user} ${of}`).join("\n")}\nv c\nw d\n`);
+  const test = () => file("test.txt", users.map(({ user, next }) => `${user} ${next}`).join("\r\n"));
+
+  it("prints the figures of the first model, and the whole report, as JSON", async () => {
+    const args = ["--model", await model("right", 1), "--train", train(), "--test", test(), "--k", "1,2", "--json"];
+    const { code, out, err } = await evaluate(...args);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const printed = JSON.parse(out);
+    expect(printed).toMatchObject({ "recall@1": 1, "ndcg@1": 1, "recall@2": 1, "precision@2": 0.5, format: 1 });
+    expect(printed.split).toMatchObject({ users: 42, testedUsers: 40 });
+    expect(printed.models.map(({ name }: { name: string }) => name)).toEqual(["right", "popularity"]);
+  });
+
+  it("shows models side by side, stars what differs, and writes a page of it", async () => {
+    const page = join(directory, "report.html");
+    const models = ["--model", await model("right", 1), await model("wrong", -1)];
+    const friends = file("friends.txt", "u0 u2 u4\n");
+    const { code, out } = await evaluate(...models, "--train", train(), "--test", test(), "--k", "1", "--html", page, "--friends", friends);
     expect(code).toBe(0);
-    const report = JSON.parse(out) as { models: { name: string; u2i: Record<string, number> }[] };
-    const { models } = report;
-    expect(models.map(({ name }) => name)).toEqual(["good", "bad", "popularity"]);
-    expect(models.map(({ u2i }) => u2i["recall@1"]).slice(0, 2)).toEqual([1, 0]);
-    expect(readFileSync(at("report.html"), "utf8")).toContain("good");
-    const table = await evaluate(...args);
-    expect(table.out).toMatch(/good.*1\.0000/);
-    const [bad] = (JSON.parse((await evaluate(...args.toSpliced(0, 1), "--json")).out) as typeof report).models;
-    expect(bad?.u2i).toEqual(report.models[1]?.u2i);
+    expect(out).toMatch(/^right +1\.0000 /m);
+    expect(out).toMatch(/^wrong +0\.0000\*/m);
+    expect(out).toMatch(/^friends +auc/m);
+    expect(out).toContain(page);
+    const html = readFileSync(page, "utf8");
+    expect(html).toContain("<title>right, wrong on test.txt</title>");
+    expect(html).toContain("<circle");
+    expect(html).toContain("near a (head, 20 users)");
   });
 
-  it.each([
-    ["a folder that holds no model", (args: string[]) => [directory, ...args.slice(1)], /MODEL_INVALID/],
-    ["a length of lists that is none", (args: string[]) => [...args.slice(0, -1), "0"], /INVALID|USAGE|--k/],
-    ["a file that is not there", (args: string[]) => [...args.slice(0, 2), "--train", "nowhere", "--test", "nowhere"], /nowhere/],
-  ])("refuses %s, and says so", async (_, change, said) => {
-    const args = await split();
-    const { code, err } = await evaluate(...change(args));
-    expect(code).not.toBe(0);
-    expect(err).toMatch(said);
+  it("calls models by their paths where folders have one name", async () => {
+    const models = [await model("one/same", 1), await model("two/same", -1)];
+    const { out } = await evaluate("--model", ...models, "--train", train(), "--test", test(), "--json");
+    expect(JSON.parse(out).models.map(({ name }: { name: string }) => name)).toEqual([...models, "popularity"]);
   });
 
-  it("names the line of a friends file that has not two users", async () => {
-    const args = await split();
-    writeFileSync(at("friends.txt"), "u0 u2\nu1 u2 u3\n");
-    const { code, err } = await evaluate(...args, "--friends", at("friends.txt"));
-    expect(code).not.toBe(0);
-    expect(err).toMatch(/FILE_LINE.*friends\.txt line 2/);
+  it("says what is wrong with what it was given", async () => {
+    const right = await model("right", 1);
+    const call = (...args: string[]) => evaluate("--model", right, "--train", train(), ...args);
+    expect(await call()).toMatchObject({ code: 2, err: expect.stringContaining("--test") });
+    expect(await call("--test", test(), "--k", "5,x")).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^error USAGE: .*different integers/),
+    });
+    expect(await call("--test", join(directory, "none.txt"))).toMatchObject({ code: 1, err: expect.stringMatching(/^error FILE_FORMAT/) });
+    const strangers = file("strangers.txt", "nobody a\n");
+    expect(await call("--test", strangers)).toMatchObject({ code: 1, err: expect.stringMatching(/^error INVALID_ARGUMENT: no user/) });
+    expect(await call("--test", test(), "--html", join(directory, "none", "page.html"))).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^error STORAGE_FAILED/),
+    });
+    writeFileSync(join(right, "input.npy"), "x");
+    expect(await call("--test", test())).toMatchObject({ code: 1, err: expect.stringMatching(/^error MODEL_INVALID/) });
   });
 });

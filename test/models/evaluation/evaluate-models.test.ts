@@ -58,6 +58,7 @@ describe("evaluateModels", () => {
     const naive = naivePopularity(20);
     expect(popularity.u2i["recall@20"]).toBeCloseTo(naive.recall, 12);
     expect(popularity.u2i["ndcg@20"]).toBeCloseTo(naive.ndcg, 12);
+    expect(popularity.exposure["coverage@5"]).toBeLessThan(popularity.exposure["coverage@20"]!);
     const found = report.comparisons.find(({ model, task, metric }) => model === "oracle" && task === "u2i" && metric === "recall@20")!;
     expect(found.mean).toBeCloseTo(knowing.u2i["recall@20"]! - noise.u2i["recall@20"]!, 12);
     expect(found).toMatchObject({ base: "noise", queries: report.split.testedUsers, p: 1 / 501 });
@@ -144,6 +145,25 @@ describe("evaluateModels", () => {
     const model: ItemModel = { kind: "k", items: ["a" as ItemId], input: one, output: one, score: "dot" };
     const { models } = await evaluateModels([named("half", model)], train, test, { ks: [1] });
     expect(models[0]!).toMatchObject({ items: 1, u2i: { "recall@1": 0, "hit@1": 0 } });
+  });
+
+  it("gives the others the same figures, whatever else a model beside them knows", async () => {
+    const { items, input, output, ...rest } = made.model;
+    const more = Array.from({ length: 50 }, (_, i) => `unheard of ${i}` as ItemId);
+    const wider = ({ dims, values }: ItemModel["input"]) => ({
+      dims,
+      values: Float32Array.from([...values, ...new Array(50 * dims).fill(1)]),
+    });
+    const knowing = { ...rest, items: [...items, ...more], input: wider(input), output: wider(output) };
+    const options = { rounds: 0, neighbourUsers: 0 };
+    const [alone, beside] = [
+      await evaluateModels([named("a")], train, test, options),
+      await evaluateModels([named("a"), named("b", knowing)], train, test, options),
+    ];
+    for (const name of ["a", "popularity"]) expect(reportOf(beside.models, name).exposure).toEqual(reportOf(alone.models, name).exposure);
+    expect(beside.split).toEqual(alone.split);
+    // Items that are in neither file take places.
+    expect(reportOf(beside.models, "b").u2i["recall@20"]).toBeLessThan(reportOf(alone.models, "a").u2i["recall@20"]!);
   });
 
   it("asks a sample of the users, the same for all, and says so", async () => {

@@ -41,6 +41,16 @@ it("finds friends where vectors say who they are, each pair counted once", async
   expect([...two.slice(0, 4)]).toEqual([0.5, 1, 0.5, 0.5]);
 });
 
+it("draws no friends as strangers", async () => {
+  const telling = modelOf((i) => Array.from({ length: 10 }, (_, d) => (d === i ? 1 : 0)));
+  // Everybody of a circle knows all of it: a stranger always scores below.
+  const all = Array.from({ length: 1600 }, (_, at) => [Math.floor(at / 40), at % 40] as const)
+    .filter(([u, v]) => Math.floor(u / 4) === Math.floor(v / 4))
+    .map(([u, v]) => [`u${u}`, `u${v}`] as const);
+  const { auc, pairs } = await friendFigures(telling, shared, all, { k: 3, seed: 1 });
+  expect({ auc, pairs }).toEqual({ auc: 1, pairs: 60 });
+});
+
 it("is a coin toss where all vectors are equal", async () => {
   const { auc } = await friendFigures(
     modelOf(() => [1, 1]),

@@ -28,6 +28,20 @@ it("has every model's figures, and intervals where there is something to compare
   expect([...html.matchAll(/class="whisker"/g)]).toHaveLength(compared.length);
 });
 
+it("draws the interval of a difference from where the first model's bar ends", async () => {
+  const report = await madeUpReport(["first", "second"]);
+  const [figure] = reportHtml(report, "Made up").split("<figcaption>recall@20</figcaption>").slice(1);
+  const [left, width] = /<rect x="(\d+)"[^>]* width="([\d.]+)"/.exec(figure!)!.slice(1).map(Number) as [number, number];
+  const first = report.models[0]!.u2i["recall@20"]!;
+  const { low, high } = report.comparisons.find(
+    ({ model, task, metric }) => model === "second" && task === "u2i" && metric === "recall@20",
+  )!;
+  const [from, to] = /<path d="M([\d.]+) \d+H([\d.]+)/.exec(figure!)!.slice(1).map(Number) as [number, number];
+  // Drawn to a tenth of a pixel.
+  expect(from).toBeCloseTo(left + Math.max(0, (width * (first + low)) / first), 0);
+  expect(to).toBeCloseTo(left + (width * (first + high)) / first, 0);
+});
+
 it("is one page of its own: no script, nothing from anywhere, names as text", async () => {
   const html = reportHtml(await madeUpReport([EVIL, "second"]), EVIL);
   expect(html).not.toMatch(/<script|<link|<iframe|<img|\ssrc=|\shref=|url\(|@import|https?:/);

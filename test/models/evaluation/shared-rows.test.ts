@@ -6,17 +6,17 @@ import { historiesOf } from "./made-up-split.js";
 const named = (shared: ReturnType<typeof shareRows>, rows: Uint32Array): string[] => Array.from(rows, (row) => shared.items[row]!);
 
 it("numbers the items of train, then of test, then of models, and finds users by name", () => {
-  const train = historiesOf({ ann: ["b", "a", "b"], bob: ["c"], dan: ["a"] });
-  const test = historiesOf({ bob: ["x", "a"], new: ["b"], ann: ["c"] });
+  const train = historiesOf({ ann: ["b", "a", "b"], bob: ["c"], dan: ["a"], idle: [] });
+  const test = historiesOf({ bob: ["x", "a"], new: ["b"], ann: ["c"], idle: ["a"], done: [] });
   const vectors = { dims: 1, values: new Float32Array(2) };
   const model = { kind: "k", items: ["m", "a"], input: vectors, output: vectors, score: "dot" } as unknown as ItemModel;
   const shared = shareRows(train, test, [model]);
   expect(shared.items).toEqual(["b", "a", "c", "x", "m"]);
   expect(shared.known).toBe(4);
-  expect(shared.histories.map((rows) => named(shared, rows))).toEqual([["b", "a"], ["c"], ["a"]]);
+  expect(shared.histories.map((rows) => named(shared, rows))).toEqual([["b", "a"], ["c"], ["a"], []]);
   expect(Array.from(shared.tested, (user) => shared.users[user])).toEqual(["ann", "bob"]);
   expect(shared.wanted.map((rows) => named(shared, rows))).toEqual([["c"], ["a", "x"]]);
-  expect(shared.withoutHistory).toBe(1);
+  expect(shared.withoutHistory).toBe(2);
   expect([...listenersOf(shared)]).toEqual([1, 2, 1, 0, 0]);
 });
 
