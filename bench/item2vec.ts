@@ -1,7 +1,7 @@
 /**
  * item2vec on a split of real histories: recall as LightGCN counts it, of the head, the middle and the tail apart, with negatives drawn
  * from all items and from strata; and skip-gram pairs a CPU second beside gensim, which gets the same histories and the recipe
- * that is best for it. Settings were chosen on a validation part of train (bench/item2vec-validation.ts).
+ * of an earlier prototype, not tuned further. Settings were chosen on a validation part of train (bench/item2vec-validation.ts).
  *
  *   npm run -s bench -- item2vec DIR_OF_GOWALLA [--no-gensim]
  */
