@@ -10,8 +10,8 @@ import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
 
 type TrainOptions = Partial<Item2vecSettings> & {
-  readonly data: string;
-  readonly into: string;
+  readonly train: string;
+  readonly out: string;
   readonly restart?: boolean;
   readonly json?: boolean;
 };
@@ -39,8 +39,8 @@ export function addTrain(program: Command, terminal: Terminal): void {
   const item2vec = train
     .command("item2vec")
     .description("vectors of items that are in the same histories (skip-gram with negative sampling); stopped, the same command goes on")
-    .requiredOption("--data <file>", "histories: `user item item ...` a line, gzipped or not")
-    .requiredOption("--into <directory>", "folder of the model: made, or replaced where it holds one")
+    .requiredOption("--train <file>", "histories: `user item item ...` a line, gzipped or not")
+    .requiredOption("--out <directory>", "folder of the model: made, or replaced where it holds one")
     .option("--restart", "begin anew where a training was stopped")
     .option("--json", "print the result as JSON");
   for (const [name, about] of Object.entries(ABOUT) as [keyof Item2vecSettings, string][]) item2vec.addOption(settingOption(name, about));
@@ -56,8 +56,8 @@ function settingOption(name: keyof Item2vecSettings, about: string): Option {
   return new Option(`${flag} <number>`, about).argParser((integer ? integerFlag : numberFlag)(least, most)).default(fallback);
 }
 
-async function trainItem2vec({ data, into, restart, json, ...settings }: TrainOptions, terminal: Terminal): Promise<void> {
-  const histories = await readHistories(data);
+async function trainItem2vec({ train, out: into, restart, json, ...settings }: TrainOptions, terminal: Terminal): Promise<void> {
+  const histories = await readHistories(train);
   const progress = new Progress({ label: "train", unit: "pairs", stream: process.stderr });
   let note: string | undefined;
   // What an earlier call did took none of this one's time.

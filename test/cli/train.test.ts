@@ -34,7 +34,7 @@ describe("kindred train item2vec", () => {
 
   it("makes a model folder of a split file, and says what it did", async () => {
     const into = join(directory, "model");
-    const { code, out } = await train("--data", histories(), "--into", into, "--dims", "16", "--epochs", "3", "--threads", "1", "--json");
+    const { code, out } = await train("--train", histories(), "--out", into, "--dims", "16", "--epochs", "3", "--threads", "1", "--json");
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ done: true, items: 8, users: 60, into });
     const { model, manifest } = await loadModel(into);
@@ -48,7 +48,7 @@ describe("kindred train item2vec", () => {
     const more = "--constrained 0.5 --strata 2 --optimizer sgd --rate 0.02 --last-rate 0.001";
     const [one, two] = [join(directory, "one"), join(directory, "two")];
     for (const into of [one, two])
-      expect(await train("--data", histories(), "--into", into, ...`${flags} ${more}`.split(" "))).toMatchObject({ code: 0, err: "" });
+      expect(await train("--train", histories(), "--out", into, ...`${flags} ${more}`.split(" "))).toMatchObject({ code: 0, err: "" });
     for (const name of ["manifest.json", "input.npy", "output.npy"])
       expect(readFileSync(join(one, name))).toEqual(readFileSync(join(two, name)));
     expect((await loadModel(one)).manifest.settings).toEqual({
@@ -58,22 +58,22 @@ describe("kindred train item2vec", () => {
   });
 
   it.each([
-    [[], 2, /--data/],
+    [[], 2, /--train/],
     [["--dims", "4"], 2, /integer from 8 to 1024/],
     [["--optimizer", "adam"], 2, /adagrad, sgd/],
     [["--window", "1"], 2, /integer from 2/],
   ])("%j is wrong usage", async (args, code, message) => {
-    const needed = args.length === 0 ? [] : ["--data", histories(), "--into", join(directory, "m")];
+    const needed = args.length === 0 ? [] : ["--train", histories(), "--out", join(directory, "m")];
     expect(await train(...needed, ...args)).toMatchObject({ code, err: expect.stringMatching(message) });
   });
 
   it("says what is wrong with the data, and makes no folder", async () => {
     const into = join(directory, "model");
-    expect(await train("--data", join(directory, "none"), "--into", into)).toMatchObject({
+    expect(await train("--train", join(directory, "none"), "--out", into)).toMatchObject({
       code: 1,
       err: expect.stringMatching(/^error FILE_FORMAT/),
     });
-    expect(await train("--data", histories("u1\nu2 a\n"), "--into", into)).toMatchObject({
+    expect(await train("--train", histories("u1\nu2 a\n"), "--out", into)).toMatchObject({
       code: 1,
       err: expect.stringMatching(/two items/),
     });
