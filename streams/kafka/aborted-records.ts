@@ -32,6 +32,8 @@ export function hideAborted<T extends PartitionAnswer>(answer: T): T {
       if (isAbort(record.key)) aborted.delete(producerId);
       return record;
     }
+    // Somebody has to be told of it, and its marker may be what it was.
+    if (record.damage !== undefined) return record;
     return inTransaction && aborted.has(producerId) ? record.hidden() : record;
   });
   return { ...answer, abortedTransactions: [], messages: shown };

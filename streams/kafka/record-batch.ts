@@ -103,6 +103,9 @@ function readRecords(batch: Buffer, bytes: Buffer): FetchedRecord[] {
     if (reader.position !== next) throw new Error("a record is not as long as it says");
     records.push(new FetchedRecord(offset, appended ?? timestamp, key, value, headers, isControl, context));
   }
+  // Of a compacted batch the last records may be gone, or all of them: without one at its end kafkajs would ask for the same place for ever.
+  const last = firstOffset + batch.readInt32BE(LAST_DELTA_AT);
+  if ((records.at(-1)?.offset ?? -1) < last) records.push(new FetchedRecord(last, firstTimestamp, null, null, NO_HEADERS, true, context));
   return records;
 }
 

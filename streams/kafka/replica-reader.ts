@@ -17,6 +17,11 @@ export interface ReplicaReaderParts {
   readonly applied?: (batches: readonly FoldedBatch[], messages: Parameters<Follower["take"]>[0]) => Promise<void>;
 }
 
+/** More commits than an owner ends while one is looked for. */
+const MOST_LOOKS = 5;
+/** The rest of a commit follows within. */
+const NEXT_MS = 1_000;
+
 /** Reads a partition's changelog into a replica, from where its store is: to the end, and on for as long as it is wanted. */
 export class ReplicaReader {
   /** Records that were read. */
@@ -50,18 +55,37 @@ export class ReplicaReader {
     await applied?.(batches, messages);
   }
 
-  /** To the end of a commit: the owner may be writing on, and what was fetched last may end within the next. */
-  private async followToEnd(signal: AbortSignal): Promise<void> {
-    const { follower, topic, replica, log } = this.parts;
+  /** @returns whether the rows add up with the changelog then */
+  private async followToEnd(signal: AbortSignal): Promise<boolean> {
+    const { follower, replica, log } = this.parts;
+    const stop = AbortSignal.any([signal, follower.failed]);
     this.behind = true;
     this.follow();
-    await follower.caughtUp(topic, replica.partition, signal);
-    const stop = AbortSignal.any([signal, follower.failed]);
-    while (!replica.atCommit && !stop.aborted) await this.taken.wait(undefined, stop);
-    stop.throwIfAborted();
+    // Beside an owner who writes, one look may not do: what was fetched meanwhile may be a part of the next commit, and the broker may have
+    // cleaned rows away whose newer ones lie behind the end as it was.
+    for (let looks = 0; looks < MOST_LOOKS; looks++) {
+      await this.reachCommit(stop);
+      await againWhilePassing(() => replica.flush(stop), { ended: () => stop.aborted, log });
+      stop.throwIfAborted();
+      if (replica.complete) break;
+    }
     this.behind = false;
-    await againWhilePassing(() => replica.flush(stop), { ended: () => stop.aborted, log });
-    stop.throwIfAborted();
+    return replica.complete;
+  }
+
+  /**
+   * To the end, and on to that of a commit: the owner may be writing, and what was fetched last may end within the next. All of a commit is there as soon as
+   * a part of it can be read: where nothing follows, there is no end of one.
+   */
+  private async reachCommit(stop: AbortSignal): Promise<void> {
+    const { follower, topic, replica } = this.parts;
+    const caughtUp = (): Promise<void> => follower.caughtUp(topic, replica.partition, stop);
+    for (await caughtUp(); !replica.atCommit; stop.throwIfAborted()) {
+      const before = this.records;
+      await this.taken.wait(NEXT_MS, stop);
+      await caughtUp();
+      if (this.records === before) return;
+    }
   }
 
   /**
@@ -72,13 +96,13 @@ export class ReplicaReader {
   async readToEnd(signal: AbortSignal): Promise<void> {
     const { topic, replica, log } = this.parts;
     const { partition } = replica;
-    await this.followToEnd(signal);
-    if (replica.complete) return;
+    if (await this.followToEnd(signal)) return;
     log.warn({ partition }, "the store does not add up with its changelog and is made anew of it");
     await this.stop();
     await replica.reset();
-    await this.followToEnd(signal);
-    if (!replica.complete) throw new KindredError("STATE_INCOMPLETE", `${topic} ends within a commit`, `partition ${partition}`);
+    if (await this.followToEnd(signal)) return;
+    const why = replica.atCommit ? "does not add up" : "ends within a commit";
+    throw new KindredError("STATE_INCOMPLETE", `${topic} ${why}`, `partition ${partition}`);
   }
 
   /** Reads no more; what was being applied is. */

@@ -232,7 +232,7 @@ export class TopicFollower {
       this.taking--;
       this.aliveAt = performance.now();
     }
-    if (this.followed.get(keyOf(batch.topic, batch.partition)) !== followed) return;
+    if (this.failed.aborted || this.followed.get(keyOf(batch.topic, batch.partition)) !== followed) return;
     resolveOffset(batch.lastOffset());
     this.reach(followed, next);
     await heartbeat();

@@ -66,6 +66,12 @@ describe("hideAborted", () => {
     );
   });
 
+  it("shows a damaged record, which somebody has to be told of", () => {
+    const damaged = new FetchedRecord(1, 0, null, null, {}, false, { producerId: "a", inTransaction: true }, "why");
+    const answer = hideAborted({ messages: [record(0, "a"), damaged], abortedTransactions: [{ producerId: "a", firstOffset: "0" }] });
+    expect(shown(answer)).toEqual([1]);
+  });
+
   it("shows what is in no transaction, whoever its producer is", () => {
     const messages = [record(0, "a"), record(1, "a", false), marker(2, "a", 0)];
     expect(shown(hideAborted({ messages, abortedTransactions: [{ producerId: "a", firstOffset: "0" }] }))).toEqual([1]);

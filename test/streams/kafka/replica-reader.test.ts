@@ -1,7 +1,7 @@
 import type { KafkaMessage } from "kafkajs";
 import { describe, expect, it } from "vitest";
 import { RandomIndexing } from "../../../models/random-indexing.js";
-import type { ChangelogBatch } from "../../../schemas/ports/changelog.js";
+import type { ChangelogBatch, ChangelogRecord } from "../../../schemas/ports/changelog.js";
 import type { Log } from "../../../schemas/ports/log.js";
 import { PartitionReplica } from "../../../state/partition-replica.js";
 import { ReplicaReader } from "../../../streams/kafka/replica-reader.js";
@@ -89,6 +89,15 @@ describe("ReplicaReader", () => {
     expect(warned).toEqual([]);
     await reader.stop();
   });
+
+  it("does not wait for ever where the changelog ends with what ends no commit", async () => {
+    const { changelog } = await changelogOf(5);
+    const [row] = changelog.records;
+    await changelog.write([row as ChangelogRecord]);
+    const { reader } = await readerOf(changelog);
+    await expect(reader.readToEnd(new AbortController().signal)).rejects.toMatchObject({ code: "STATE_INCOMPLETE" });
+    await reader.stop();
+  }, 60_000);
 
   it("ends with its signal while it waits for the rest of a commit", async () => {
     const { changelog } = await changelogOf(40);
