@@ -60,7 +60,7 @@ export interface AnswerReader {
 export type Decompress = (codec: number, bytes: Buffer) => Promise<Buffer>;
 
 /**
- * Reads the next batch of records of a fetch: what kafkajs' own decoder does, at a third of its price, and it believes nothing that has not its
+ * Reads the next batch of records of a fetch: what kafkajs' own decoder does with far fewer objects, and it believes nothing that has not its
  * checksum. A batch that is damaged, or that its codec cannot read, becomes as many records that say so as it had, at its offsets (or one, where its head does not say how many).
  * @throws Error named KafkaJSPartialMessageError, as kafkajs wants it, where the answer ends within the batch: the broker cuts it anywhere
  */
