@@ -4,24 +4,17 @@
  *
  *   npm run -s bench -- evaluation-users DIR_OF_LASTFM_2K
  */
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { evaluateModels } from "../models/evaluation/evaluate-models.js";
 import { leaveLastOut, splitAtTime } from "../models/evaluation/splits.js";
 import { RandomIndexing } from "../models/random-indexing.js";
 import type { ItemId } from "../schemas/ids.js";
 import type { ItemModel } from "../schemas/model.js";
+import { lastfmLines } from "./harness/lastfm.js";
 import { Results, round } from "./harness/results.js";
 
 const data = process.argv[2];
 if (data === undefined) throw new Error("usage: npm run -s bench -- evaluation-users DIR_OF_LASTFM_2K");
-const lines = async (name: string): Promise<string[][]> =>
-  gunzipSync(await readFile(join(data, name)))
-    .toString("utf8")
-    .split(/\r?\n/)
-    .filter((line) => /^\d/.test(line))
-    .map((line) => line.split("\t"));
+const lines = (name: string): Promise<string[][]> => lastfmLines(data, name);
 
 const plays = (await lines("user_artists.dat.gz")).map(([user, item]) => ({ user: user!, item: item as ItemId, ts: 0 }));
 // Friends and neighbours are asked of whole histories, as in the figures that others took; what u2i makes of the test is not looked at.

@@ -11,11 +11,13 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openRocksStore } from "../state/rocks-store.js";
+import { getJson, type RowsAnswer } from "../test/harness/kafka-cluster.js";
 import { KindredServer, projectRoot, sleep, temporaryDirectory } from "../test/harness/kindred-process.js";
 import { startRegistry } from "../test/harness/schema-registry.js";
 import { TestTopics } from "../test/harness/test-topics.js";
 import { Results, round } from "./harness/results.js";
 import { type PeerFigures, StreamsPeer } from "./harness/streams-peer.js";
+import { waitForEvents } from "./harness/topic-progress.js";
 
 const { values: flags } = parseArgs({
   options: {
@@ -66,15 +68,10 @@ async function registerSchema(url: string): Promise<void> {
   if (id !== SCHEMA_ID) throw new Error(`the registry gave the schema the id ${id}; the values name ${SCHEMA_ID}`);
 }
 
-/** What the API says has been committed, of all partitions. */
-async function committed(url: string): Promise<number> {
-  const { position } = (await (await fetch(`${url}/v1/state/hash`)).json()) as { position: string };
-  const parts = position.split("-").slice(1);
-  return parts.reduce((sum, part) => sum + Number.parseInt(part.split(".")[1] ?? "0", 36), 0);
-}
+const answerOf = (url: string): Promise<RowsAnswer> => getJson<RowsAnswer>(`${url}/v1/state/hash`);
 
 async function rowsOf(url: string): Promise<string> {
-  const { hash, rows } = (await (await fetch(`${url}/v1/state/hash`)).json()) as { hash: string; rows: number };
+  const { hash, rows } = await answerOf(url);
   return `${rows} with the hash ${hash}`;
 }
 
@@ -123,7 +120,7 @@ async function ours(brokers: string, registry: string, group: string, data: stri
   };
   const started = Date.now();
   const server = await KindredServer.start(data, { args: ["--role", "updater"], env });
-  while ((await committed(server.url)) < ends) await sleep(100);
+  await waitForEvents(server, ends);
   const seconds = (Date.now() - started) / 1000;
   const cpu = await server.cpuSeconds();
   const status = await readFile(`/proc/${server.child.pid}/status`, "utf8");

@@ -5,22 +5,16 @@
  *
  *   npm run -s bench -- lastfm-friends DIR_OF_LASTFM_2K
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { LoadClient } from "../test/harness/http-load.js";
 import { KindredServer, kindredJson, temporaryDirectory } from "../test/harness/kindred-process.js";
 import { seededRandom } from "../test/harness/seeded-random.js";
+import { lastfmLines } from "./harness/lastfm.js";
 import { Results, round } from "./harness/results.js";
 
 const data = process.argv[2];
 if (data === undefined) throw new Error("usage: npm run -s bench -- lastfm-friends DIR_OF_LASTFM_2K");
-const lines = async (name: string): Promise<string[][]> =>
-  gunzipSync(await readFile(join(data, name)))
-    .toString("utf8")
-    .split(/\r?\n/)
-    .filter((line) => /^\d/.test(line))
-    .map((line) => line.split("\t"));
+const lines = (name: string): Promise<string[][]> => lastfmLines(data, name);
 
 /** Probability that a friend pair scores above a random pair, ties a half (Mann-Whitney). */
 function auc(positives: readonly number[], negatives: readonly number[]): number {

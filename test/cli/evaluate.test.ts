@@ -2,10 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { runProgram } from "../../cli/command-frame.js";
-import { buildProgram } from "../../cli/program.js";
 import { saveModel } from "../../models/model-folder.js";
 import type { ItemId } from "../../schemas/ids.js";
+import { type CommandEnd, runCommand } from "../harness/run-command.js";
 
 describe("kindred evaluate", () => {
   let directory = "";
@@ -14,17 +13,7 @@ describe("kindred evaluate", () => {
   });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-  async function evaluate(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-    const written = { out: "", err: "" };
-    const sink = (name: "out" | "err") => ({
-      write: (text: string): void => {
-        written[name] += text;
-      },
-    });
-    const terminal = { stdout: sink("out"), stderr: sink("err"), env: {} };
-    const code = await runProgram(buildProgram(terminal), ["evaluate", ...args], terminal);
-    return { code, ...written };
-  }
+  const evaluate = (...args: string[]): Promise<CommandEnd> => runCommand(["evaluate", ...args]);
 
   const file = (name: string, text: string): string => {
     writeFileSync(join(directory, name), text);

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { errorLine, exitCodeOf, runProgram } from "../../cli/command-frame.js";
+import { errorLine, exitCodeOf } from "../../cli/command-frame.js";
 import { packageVersion } from "../../cli/package-root.js";
-import { buildProgram } from "../../cli/program.js";
 import { KindredError } from "../../schemas/errors.js";
+import { runCommand } from "../harness/run-command.js";
 
 describe("kindred, called", () => {
   let directory = "";
@@ -14,17 +14,7 @@ describe("kindred, called", () => {
   });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-  async function call(args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number; out: string; err: string }> {
-    const written = { out: "", err: "" };
-    const sink = (name: "out" | "err") => ({
-      write: (text: string): void => {
-        written[name] += text;
-      },
-    });
-    const terminal = { stdout: sink("out"), stderr: sink("err"), env };
-    const code = await runProgram(buildProgram(terminal), args, terminal);
-    return { code, ...written };
-  }
+  const call = runCommand;
 
   it.each([
     "serve",

@@ -2,10 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { runProgram } from "../../cli/command-frame.js";
-import { buildProgram } from "../../cli/program.js";
 import { ITEM2VEC_DEFAULTS } from "../../models/item2vec-settings.js";
 import { loadModel } from "../../models/model-folder.js";
+import { type CommandEnd, runCommand } from "../harness/run-command.js";
 
 describe("kindred train item2vec", () => {
   let directory = "";
@@ -14,17 +13,7 @@ describe("kindred train item2vec", () => {
   });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-  async function train(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-    const written = { out: "", err: "" };
-    const sink = (name: "out" | "err") => ({
-      write: (text: string): void => {
-        written[name] += text;
-      },
-    });
-    const terminal = { stdout: sink("out"), stderr: sink("err"), env: {} };
-    const code = await runProgram(buildProgram(terminal), ["train", "item2vec", ...args], terminal);
-    return { code, ...written };
-  }
+  const train = (...args: string[]): Promise<CommandEnd> => runCommand(["train", "item2vec", ...args]);
 
   function histories(text = Array.from({ length: 60 }, (_, u) => `u${u} song:${u % 7} song:${u % 5} song:9`).join("\r\n")): string {
     const file = join(directory, "train.txt");

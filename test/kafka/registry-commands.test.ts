@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { runProgram } from "../../cli/command-frame.js";
-import { buildProgram } from "../../cli/program.js";
 import { registryCodec } from "../../streams/registry/event-codec.js";
+import { type CommandEnd, runCommand } from "../harness/run-command.js";
 import { ask, newTopic, registryUrl } from "./registry-fixtures.js";
 
 const SECRET = "s3cret-of-the-registry";
@@ -26,17 +25,7 @@ describe("kindred schemas", () => {
     return { events, items, env };
   };
 
-  async function call(args: readonly string[], env: Record<string, string>): Promise<{ code: number; out: string; err: string }> {
-    const written = { out: "", err: "" };
-    const sink = (name: "out" | "err") => ({
-      write: (part: string): void => {
-        written[name] += part;
-      },
-    });
-    const terminal = { stdout: sink("out"), stderr: sink("err"), env };
-    const code = await runProgram(buildProgram(terminal), ["schemas", ...args], terminal);
-    return { code, ...written };
-  }
+  const call = (args: readonly string[], env: Record<string, string>): Promise<CommandEnd> => runCommand(["schemas", ...args], env);
   const rows = async (args: readonly string[], env: Record<string, string>): Promise<Row[]> => {
     const { code, out, err } = await call([...args, "--json"], env);
     expect({ code, err }).toEqual({ code: 0, err: "" });
