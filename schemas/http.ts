@@ -79,6 +79,11 @@ const itemFields = {
   title: Type.Optional(Type.String({ maxLength: 512 })),
   creators: Type.Optional(Labels),
   tags: Type.Optional(Labels),
+  tagWeights: Type.Optional(
+    Type.Unsafe<readonly number[]>(
+      Type.Array(Type.Number(), { description: "None, or one above 0 for each of tags: how strongly it holds" }),
+    ),
+  ),
   scene: Type.Optional(Type.String()),
 };
 
