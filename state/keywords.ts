@@ -178,7 +178,8 @@ export class KeywordModel {
           this.#totals[number] = 0;
           touched.push(number);
         }
-        this.#totals[number] = (this.#totals[number] as number) + (weights === undefined ? amount : weighted(amount, weights[at] as number));
+        this.#totals[number] =
+          (this.#totals[number] as number) + (weights === undefined ? amount : weighted(amount, weights[at] as number));
       }
     }
     return touched;
