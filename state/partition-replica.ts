@@ -1,6 +1,6 @@
 import { KindredError } from "../schemas/errors.js";
 import type { EpochMs, Offset, Partition, UserId } from "../schemas/ids.js";
-import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/ports/admin.js";
+import type { ProfileDetails, StateSummary, UserHistory, VerifyReport } from "../schemas/ports/admin.js";
 import type { ChangelogRecord } from "../schemas/ports/changelog.js";
 import type { FoldedBatch } from "../schemas/ports/folded-batch.js";
 import type { StoreWrite } from "../schemas/ports/key-value-store.js";
@@ -180,6 +180,12 @@ export class PartitionReplica implements RowSource {
   async profile(user: UserId): Promise<ProfileDetails | undefined> {
     this.#check();
     return this.#reader.profile(user);
+  }
+
+  /** What the profiles of users after `after` hold, for training. */
+  async histories(after: UserId | "", limit: number): Promise<UserHistory[]> {
+    this.#check();
+    return this.#reader.histories(after, limit);
   }
 
   /** Recomputes hashes and derived fields of every row that is there. */

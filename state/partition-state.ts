@@ -1,7 +1,7 @@
 import { KindredError } from "../schemas/errors.js";
 import type { CatalogueNumber, EpochMs, Offset, Partition, UserId } from "../schemas/ids.js";
 import type { PositionedRecord } from "../schemas/log-record.js";
-import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/ports/admin.js";
+import type { ProfileDetails, StateSummary, UserHistory, VerifyReport } from "../schemas/ports/admin.js";
 import type { ChangelogRecord, CommitAge } from "../schemas/ports/changelog.js";
 import { type FoldedBatch, MAX_UNCOMMITTED } from "../schemas/ports/folded-batch.js";
 import type { StoreWrite } from "../schemas/ports/key-value-store.js";
@@ -223,6 +223,12 @@ export class PartitionState implements RowSource {
   async profile(user: UserId): Promise<ProfileDetails | undefined> {
     this.#check();
     return this.#reader.profile(user);
+  }
+
+  /** What the profiles of users after `after` hold, for training. */
+  async histories(after: UserId | "", limit: number): Promise<UserHistory[]> {
+    this.#check();
+    return this.#reader.histories(after, limit);
   }
 
   /** Recomputes hashes and derived fields of every row from its profile, streaming: a consistent view as of the call. */

@@ -15,6 +15,7 @@ import type { RowPublisher } from "../../streams/operators/publish-rows.js";
 import { runPipeline } from "../../streams/pipeline.js";
 import { CatalogueKeeper } from "./catalogue-keeper.js";
 import { eventRulesOf, foldSettingsOf, generationsOf, itemVectorsOf } from "./fold-configuration.js";
+import { historiesOf } from "./histories-of-partitions.js";
 import { Maintenance } from "./maintenance.js";
 import { SearchIndex } from "./search-index.js";
 import type { NodeOptions, ServingNode } from "./serving-node.js";
@@ -83,7 +84,13 @@ export class Updater implements ServingNode {
         this.keeper.itemsChanged();
       },
     };
-    this.owner = { profile: (user) => state.profile(user), summary: async () => state.summary(), verify: () => state.verify() };
+    this.owner = {
+      profile: (user) => state.profile(user),
+      summary: async () => state.summary(),
+      verify: () => state.verify(),
+      histories: (after, limit) => historiesOf([state], after, limit),
+      itemInfos: (items) => journal.items.getMany(items),
+    };
     this.deadLetters = new JournalDeadLetters(journal, eventRulesOf(config));
     this.files = new JournalFiles(journal);
     journal.failed.addEventListener("abort", () => this.fail(journal.failed.reason));

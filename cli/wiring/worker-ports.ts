@@ -56,6 +56,8 @@ export type NodeCalls = {
   readonly profile: StateOwner["profile"];
   readonly summary: StateOwner["summary"];
   readonly verify: StateOwner["verify"];
+  readonly histories: StateOwner["histories"];
+  readonly itemInfos: StateOwner["itemInfos"];
   readonly listLetters: DeadLetters["list"];
   readonly replayLetters: DeadLetters["replay"];
   readonly fileProgress: FileIntake["progress"];
@@ -81,6 +83,8 @@ export function offerNode(port: Port, { intake, owner, deadLetters, files }: Nod
     profile: (user) => owner.profile(user),
     summary: () => owner.summary(),
     verify: () => owner.verify(),
+    histories: (after, limit) => owner.histories(after, limit),
+    itemInfos: (items) => owner.itemInfos(items),
     listLetters: (options) => deadLetters.list(options),
     replayLetters: (repairs) => deadLetters.replay(repairs),
     fileProgress: (file) => files.progress(file),
@@ -118,6 +122,8 @@ export function remoteNode(calls: RemoteCalls<NodeCalls>, maxWaitingEvents: numb
       profile: (user) => calls.call("profile", user),
       summary: () => calls.call("summary"),
       verify: () => calls.call("verify"),
+      histories: (after, limit) => calls.call("histories", after, limit),
+      itemInfos: (items) => calls.call("itemInfos", items),
     },
     deadLetters: {
       list: (options) => calls.call("listLetters", options),

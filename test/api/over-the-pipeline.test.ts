@@ -58,6 +58,8 @@ async function wholeServer(): Promise<TestServer & { driver: PipelineDriver }> {
       profile: async (user) => driver.state.profile(user),
       summary: async () => driver.state.summary(),
       verify: () => driver.state.verify(),
+      histories: async () => ({ histories: [] }),
+      itemInfos: async (items) => items.map(() => undefined),
     },
     rules: () => driver.rules(),
     foldSettings,

@@ -118,6 +118,7 @@ export class KafkaUpdater implements ServingNode {
   readonly owner: ServingNode["owner"] = ownerOf(
     () => this.states(),
     () => this.topics.partitions,
+    (items) => this.topics.items.getMany(items),
   );
 
   applied(): ReturnType<ServingNode["applied"]> {

@@ -96,6 +96,7 @@ export class RecallNode implements ServingNode {
   readonly owner: ServingNode["owner"] = ownerOf(
     () => [...this.followed.values()].map(({ replica }) => replica),
     () => this.topics.partitions,
+    (items) => this.topics.items.getMany(items),
   );
 
   applied(): ReturnType<ServingNode["applied"]> {

@@ -29,6 +29,8 @@ describe("the updater's parts over a port", () => {
     owner: {
       profile: async () => undefined,
       summary: async () => ({ hash: "0".repeat(32), rows: 1, position, catalogue: 0, migrating: false }),
+      histories: async (after, limit) => ({ histories: [], next: { partition: limit as Partition, user: after?.user ?? ("" as UserId) } }),
+      itemInfos: async (items) => items.map((item) => ({ item, type: "song" })),
       verify: async () => ({ rows: 1, storedHash: "", recomputedHash: "", faults: [], faultCount: 0 }),
     },
     deadLetters: {
