@@ -29,3 +29,9 @@ export interface Histories {
   readonly starts: Uint32Array;
   readonly rows: Uint32Array;
 }
+
+/** One point of the curve of losses: what a pair lost on average when the training had come to `share` of its way, 0 to 1. */
+export interface LossPoint {
+  readonly share: number;
+  readonly loss: number;
+}

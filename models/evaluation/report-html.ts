@@ -2,6 +2,7 @@ import { type Bar, barChart } from "./bar-chart.js";
 import type { CaseStudy } from "./case-studies.js";
 import { escaped } from "./html-text.js";
 import { casesHtml, picturesHtml } from "./illustrations-html.js";
+import { lineChart } from "./line-chart.js";
 import type { Picture } from "./picture.js";
 import type { EvaluationReport, ModelReport } from "./report.js";
 import { type Column, columnGroups, comparisonAt, figureText, SIGNIFICANT, splitLines } from "./report-table.js";
@@ -56,6 +57,7 @@ ${splitLines(report)
   .join("\n")}
 ${modelsOf(report)}
 ${groups.join("\n")}
+${lossesOf(report)}
 ${differencesOf(report)}
 ${picturesHtml(pictures)}
 ${casesHtml(cases)}
@@ -75,6 +77,25 @@ function chartOf(report: EvaluationReport, column: Column): string {
     return { label: model.name, value, ...(found && typeof from === "number" && { low: from + found.low, high: from + found.high }) };
   });
   return barChart(column.title, bars, (place) => colourOf(report, shown[place]!));
+}
+
+/** One chart a model: what a pair loses is another thing in each kind, and with other settings. */
+function lossesOf(report: EvaluationReport): string {
+  const charts = report.models.flatMap((model) =>
+    model.losses === undefined
+      ? []
+      : [
+          lineChart(
+            model.name,
+            model.losses.map(({ share, loss }) => ({ x: share, y: loss })),
+            colourOf(report, model),
+          ),
+        ],
+  );
+  if (charts.length === 0) return "";
+  return `<h2>loss while training</h2>
+<p>Mean of a pair, by how far the training had come. Losses of different kinds or settings are not to be compared.</p>
+<div class="charts">${charts.join("")}</div>`;
 }
 
 function colourOf({ models }: EvaluationReport, model: ModelReport): string {
