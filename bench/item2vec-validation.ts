@@ -48,9 +48,9 @@ const results = new Results(
   ["settings that are not the defaults", "recall@20", "ndcg@20", "of the head", "of the middle", "of the tail", "CPU s", "million pairs a CPU s"],
 );
 for (const settings of all.length === 0 ? TRIED : all.map((text) => JSON.parse(text) as Partial<Item2vecSettings>)) {
-  const { model, state } = await trainItem2vec(histories, { threads: 1, ...settings });
+  const { model, metrics, cpuSeconds } = await trainItem2vec({ histories }, { threads: 1, ...settings });
   const { recall, ndcg, byThird } = await scoreSplit(model, histories, wanted, 20, 5);
-  const { pairs, cpuSeconds } = state.progress;
+  const { pairs } = metrics;
   const figures = [recall, ndcg, ...byThird].map((figure) => round(figure, 4));
   const named = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
   results.row(named.join(", ") || "none", ...figures, round(cpuSeconds), round(pairs / cpuSeconds / 1e6, 2));

@@ -9,7 +9,7 @@ import { spawnSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readHistories } from "../models/histories.js";
-import { type Trained, trainItem2vec } from "../models/item2vec.js";
+import { trainItem2vec } from "../models/item2vec.js";
 import type { Item2vecSettings } from "../models/item2vec-settings.js";
 import { parseNpy } from "../models/npy.js";
 import type { Histories, ItemModel } from "../schemas/model.js";
@@ -36,8 +36,8 @@ async function row(what: string, model: ItemModel, pairs: number, cpuSeconds: nu
 }
 
 async function ours(what: string, settings: Partial<Item2vecSettings>): Promise<void> {
-  const { model, state }: Trained = await trainItem2vec(train, { dims: 128, threads: 1, ...settings });
-  await row(what, model, state.progress.pairs, state.progress.cpuSeconds);
+  const { model, metrics, cpuSeconds } = await trainItem2vec({ histories: train }, { dims: 128, threads: 1, ...settings });
+  await row(what, model, metrics.pairs, cpuSeconds);
 }
 
 /** Vectors, pairs and CPU seconds of gensim for the same histories. */

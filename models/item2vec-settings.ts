@@ -1,32 +1,27 @@
-import { KindredError } from "../schemas/errors.js";
+import { type CommonSettings, type ModelKind, settingsOf } from "./model-kind.js";
 
 /** How item2vec is trained. Defaults were chosen on a validation part of Gowalla's train file, for all data alike. */
-export interface Item2vecSettings {
-  readonly dims: number;
+export type Item2vecSettings = CommonSettings & {
   readonly epochs: number;
-  /** u32 */
-  readonly seed: number;
-  /** With one, the same data and settings give the same model bit for bit. */
-  readonly threads: number;
-  /** Items of a shuffled history that are each other's context: 2 to 1024. */
+  /** Items of a shuffled history that are each other's context. */
   readonly window: number;
-  /** Negatives that the items of a window share: 1 to 4096. */
+  /** Negatives that the items of a window share. */
   readonly negatives: number;
   /** What negatives weigh against one pair: the K of the papers. */
   readonly negativeWeight: number;
-  /** An item is a negative in proportion to popularity^exponent: -1 to 2. */
+  /** An item is a negative in proportion to popularity^exponent. */
   readonly exponent: number;
   /** Share of an item among all interactions above which occurrences are left out at random; 0: none is. */
   readonly sample: number;
-  /** Of the negatives, those drawn from the type and popularity stratum of an item of the window: 0 to 1. */
+  /** Of the negatives, those drawn from the type and popularity stratum of an item of the window. */
   readonly constrained: number;
-  /** Popularity strata of each type: 1 to 64. */
+  /** Popularity strata of each type. */
   readonly strata: number;
   readonly optimizer: "adagrad" | "sgd";
   /** Learning rate of the first step, and of the last. */
   readonly rate: number;
   readonly lastRate: number;
-}
+};
 
 export const ITEM2VEC_DEFAULTS: Item2vecSettings = Object.freeze({
   dims: 128,
@@ -45,10 +40,7 @@ export const ITEM2VEC_DEFAULTS: Item2vecSettings = Object.freeze({
   lastRate: 0.005,
 });
 
-type NumberKey = Exclude<keyof Item2vecSettings, "optimizer">;
-
-/** By setting: the least, the most, and whether it is an integer. */
-export const ITEM2VEC_RANGES: Readonly<Record<NumberKey, readonly [least: number, most: number, integer: boolean]>> = {
+export const ITEM2VEC_RANGES: ModelKind<Item2vecSettings>["ranges"] = {
   dims: [8, 1024, true],
   epochs: [1, 10_000, true],
   seed: [0, 0xffffffff, true],
@@ -60,21 +52,29 @@ export const ITEM2VEC_RANGES: Readonly<Record<NumberKey, readonly [least: number
   sample: [0, 1, false],
   constrained: [0, 1, false],
   strata: [1, 64, true],
+  optimizer: ["adagrad", "sgd"],
   rate: [1e-6, 10, false],
   lastRate: [0, 10, false],
 };
 
+/** What each setting is, as --help has it. */
+export const ITEM2VEC_ABOUT: ModelKind<Item2vecSettings>["about"] = {
+  dims: "dimensions of the vectors",
+  epochs: "times that all histories are gone through",
+  seed: "of all random choices",
+  threads: "threads; with 1 the same command gives the same model bit for bit",
+  window: "items of a shuffled history that are each other's context",
+  negatives: "random items that those of a window are held against together",
+  negativeWeight: "what negatives weigh against one pair",
+  exponent: "an item is a negative in proportion to its popularity to this power",
+  sample: "share of all interactions above which an item's are left out at random; 0: none",
+  constrained: "share of negatives of the same type and popularity stratum as an item of the window: above 0 for the long tail",
+  strata: "popularity strata of each type",
+  optimizer: "how steps are made",
+  rate: "learning rate of the first step",
+  lastRate: "learning rate of the last step",
+};
+
 /** @throws KindredError INVALID_ARGUMENT naming the setting */
-export function item2vecSettings(given: Partial<Item2vecSettings> = {}): Item2vecSettings {
-  const settings = { ...ITEM2VEC_DEFAULTS, ...given };
-  for (const [key, [least, most, integer]] of Object.entries(ITEM2VEC_RANGES) as [NumberKey, readonly [number, number, boolean]][]) {
-    const value: unknown = settings[key];
-    if (typeof value !== "number" || !(value >= least && value <= most) || (integer && !Number.isInteger(value)))
-      throw new KindredError("INVALID_ARGUMENT", `${key} is ${integer ? "an integer" : "a number"} from ${least} to ${most}`, key);
-  }
-  if (settings.optimizer !== "adagrad" && settings.optimizer !== "sgd")
-    throw new KindredError("INVALID_ARGUMENT", "optimizer is adagrad or sgd", "optimizer");
-  const unknown = Object.keys(settings).find((key) => !Object.hasOwn(ITEM2VEC_DEFAULTS, key));
-  if (unknown !== undefined) throw new KindredError("INVALID_ARGUMENT", `${unknown} is no setting of item2vec`, unknown);
-  return Object.freeze(settings);
-}
+export const item2vecSettings = (given: Partial<Item2vecSettings> = {}): Item2vecSettings =>
+  settingsOf({ kind: "item2vec", defaults: ITEM2VEC_DEFAULTS, ranges: ITEM2VEC_RANGES }, given);

@@ -1,51 +1,21 @@
-import { createSkipGramTrainer, type SkipGramProgress, type SkipGramTables, type SkipGramTrainer } from "../native/skip-gram.js";
-import { isErrorCode, KindredError } from "../schemas/errors.js";
-import type { ItemId } from "../schemas/ids.js";
-import type { Histories, ItemModel } from "../schemas/model.js";
+import { createSkipGramTrainer, type SkipGramTrainer } from "../native/skip-gram.js";
+import { KindredError } from "../schemas/errors.js";
+import type { Histories, ItemModel, TrainingSet } from "../schemas/model.js";
 import { popularityOf } from "./histories.js";
-import { type Item2vecSettings, item2vecSettings } from "./item2vec-settings.js";
-import { negativeTables, typeOfId } from "./negatives.js";
+import { ITEM2VEC_ABOUT, ITEM2VEC_DEFAULTS, ITEM2VEC_RANGES, type Item2vecSettings, item2vecSettings } from "./item2vec-settings.js";
+import type { ModelKind, Trained, TrainingOptions } from "./model-kind.js";
+import { negativeTables } from "./negatives.js";
+import { coded, runSkipGram } from "./run-skip-gram.js";
+import { typesOf } from "./training-set.js";
 
-/** How far a training is. */
-export interface TrainingProgress {
-  /** Of the whole training, 0 to 1. */
-  readonly share: number;
-  readonly epoch: number;
-  readonly pairs: number;
-  /** Mean loss of a pair with its negatives since the last report; undefined where nothing was measured. */
-  readonly loss: number | undefined;
-  readonly cpuSeconds: number;
-}
-
-/** All that a training goes on from, with the same data and settings. */
-export interface TrainingState {
-  readonly progress: SkipGramProgress;
-  readonly tables: SkipGramTables;
-}
-
-export interface TrainingOptions {
-  /** Stops the training; what it has is in the result. */
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: TrainingProgress) => void;
-  /** Of an earlier training that was stopped. */
-  readonly from?: TrainingState;
-  /** Type of an item, for the strata of negatives; the id's part before its colon if not given. */
-  readonly typeOf?: (item: ItemId) => string;
-  readonly reportEveryMs?: number;
-  /** Without the processor's vector instructions, for tests. */
-  readonly plain?: boolean;
-}
-
-export interface Trained {
-  /** False: stopped before the end. */
-  readonly done: boolean;
-  readonly model: ItemModel;
-  readonly state: TrainingState;
-  /** avx2 or plain. */
-  readonly kernel: string;
-}
-
-const REPORT_EVERY_MS = 500;
+export const ITEM2VEC: ModelKind<Item2vecSettings> = {
+  kind: "item2vec",
+  summary: "vectors of items that are in the same histories (skip-gram with negative sampling)",
+  defaults: ITEM2VEC_DEFAULTS,
+  ranges: ITEM2VEC_RANGES,
+  about: ITEM2VEC_ABOUT,
+  train: trainItem2vec,
+};
 
 /**
  * item2vec: skip-gram with negative sampling, where a history is a set and all of it is context (Barkan, Koenigstein 2016). A user is the
@@ -53,25 +23,14 @@ const REPORT_EVERY_MS = 500;
  * Items that nobody has together with another item have no pair to learn from; their vectors are zeros, so that they are neither pooled nor found.
  * @throws KindredError INVALID_ARGUMENT where no user has two items, or the training diverges
  */
-export async function trainItem2vec(
-  histories: Histories,
-  given: Partial<Item2vecSettings>,
-  options: TrainingOptions = {},
-): Promise<Trained> {
+export async function trainItem2vec(set: TrainingSet, given: Partial<Item2vecSettings>, options: TrainingOptions = {}): Promise<Trained> {
   const settings = item2vecSettings(given);
+  const { histories } = set;
   const together = itemsWithOthers(histories);
   if (!together.includes(1))
     throw new KindredError("INVALID_ARGUMENT", "no user has two items: there is nothing to learn from", "histories");
-  const trainer = coded(() => trainerOf(histories, settings, options));
-  if (options.from !== undefined) {
-    const { tables, progress } = options.from;
-    coded(() => trainer.write(tables, progress));
-  }
-  const done = await run(trainer, histories.users.length * settings.epochs, histories.users.length, options);
-  if (!Number.isFinite(trainer.progress().loss))
-    throw new KindredError("INVALID_ARGUMENT", "the training diverged, its numbers are no longer finite; it wants a lower rate", "rate");
-  const tables = coded(() => trainer.read());
-  const state: TrainingState = { progress: trainer.progress(), tables };
+  const trainer = coded(() => trainerOf(set, settings, options));
+  const { tables, ...trained } = await runSkipGram(trainer, settings, histories.users.length, options);
   const { dims } = settings;
   const model: ItemModel = {
     kind: "item2vec",
@@ -80,13 +39,14 @@ export async function trainItem2vec(
     output: { dims, values: withoutAlone(tables.output, dims, together) },
     score: "dot",
   };
-  return { done, model, state, kernel: trainer.kernel };
+  return { ...trained, model };
 }
 
-function trainerOf(histories: Histories, settings: Item2vecSettings, options: TrainingOptions): SkipGramTrainer {
+function trainerOf(set: TrainingSet, settings: Item2vecSettings, options: TrainingOptions): SkipGramTrainer {
+  const { histories } = set;
   const { dims, epochs, threads, seed, window, negatives, negativeWeight, rate, lastRate } = settings;
   const popularity = popularityOf(histories);
-  const { weights, strata } = negativeTables(histories.items, popularity, settings.exponent, settings.strata, options.typeOf ?? typeOfId);
+  const { weights, strata } = negativeTables(typesOf(set), popularity, settings.exponent, settings.strata);
   return createSkipGramTrainer({
     ...{ dims, epochs, threads, seed, negatives, negativeWeight, rate, lastRate, weights, strata },
     block: window,
@@ -121,46 +81,4 @@ function withoutAlone(table: Float32Array, dims: number, together: Uint8Array): 
   const values = table.slice();
   for (const [row, has] of together.entries()) if (has === 0) values.fill(0, row * dims, (row + 1) * dims);
   return values;
-}
-
-async function run(trainer: SkipGramTrainer, steps: number, users: number, options: TrainingOptions): Promise<boolean> {
-  const { signal, onProgress } = options;
-  if (signal?.aborted === true) return false;
-  let before = trainer.progress();
-  const report = (): void => {
-    const now = trainer.progress();
-    // It won't come back from there.
-    if (!Number.isFinite(now.loss)) trainer.stop();
-    const measured = now.lossPairs - before.lossPairs;
-    const loss = measured === 0 ? undefined : (now.loss - before.loss) / measured;
-    onProgress?.({ share: (now.epoch * users + now.user) / steps, epoch: now.epoch, pairs: now.pairs, loss, cpuSeconds: now.cpuSeconds });
-    before = now;
-  };
-  const stop = (): void => trainer.stop();
-  signal?.addEventListener("abort", stop, { once: true });
-  report();
-  const timer = setInterval(report, options.reportEveryMs ?? REPORT_EVERY_MS);
-  try {
-    const done = await trainer.train().catch((error: unknown) => {
-      throw translated(error);
-    });
-    report();
-    return done;
-  } finally {
-    clearInterval(timer);
-    signal?.removeEventListener("abort", stop);
-  }
-}
-
-function coded<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw translated(error);
-  }
-}
-
-function translated(error: unknown): unknown {
-  const { code, message } = error as { code?: unknown; message?: string };
-  return isErrorCode(code) ? new KindredError(code, message ?? "", undefined, { cause: error }) : error;
 }

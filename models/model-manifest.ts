@@ -24,11 +24,23 @@ export interface ModelManifest {
   /** Of the training, as its kind has them. */
   readonly settings: Readonly<Record<string, number | string | boolean>>;
   readonly metrics: Readonly<Record<string, number>>;
-  /** The names of MODEL_FILES. */
+  /** Node types beside the items, with the files of each. */
+  readonly nodes?: readonly NodeFiles[];
+  /** MODEL_FILES, the curve of losses, and those of `nodes`. */
   readonly files: readonly ManifestFile[];
 }
 
+/** Where one type of nodes lies: ids like items.jsonl, vectors like input.npy. */
+export interface NodeFiles {
+  readonly type: string;
+  readonly nodes: number;
+  readonly ids: string;
+  readonly vectors: string;
+}
+
 export const MODEL_FILES = ["items.jsonl", "input.npy", "output.npy"] as const;
+export const LOSSES_FILE = "losses.json";
+export const NODES_FOLDER = "nodes";
 
 export const formatModelManifest = (manifest: ModelManifest): string => `${JSON.stringify(manifest, null, 2)}\n`;
 
@@ -49,7 +61,7 @@ export function parseModelManifest(text: string, where: string): ModelManifest {
 }
 
 function wrongField(read: Partial<ModelManifest>): string | undefined {
-  const { kind, dims, items, score, seed, data, settings, metrics, files } = read;
+  const { kind, dims, items, score, seed, data, settings, metrics, nodes = [], files } = read;
   if (typeof kind !== "string" || kind === "") return "kind";
   if (!isCount(dims) || dims < 1 || dims > 1024) return "dims";
   if (!isCount(items)) return "items";
@@ -60,8 +72,18 @@ function wrongField(read: Partial<ModelManifest>): string | undefined {
   if (typeof metrics !== "object" || metrics === null || !Object.values(metrics).every(Number.isFinite)) return "metrics";
   if (!Array.isArray(files) || !MODEL_FILES.every((name) => files.filter((file) => isFile(file) && file.name === name).length === 1))
     return "files";
+  if (!files.every(({ name }) => FILE_NAME.test(name))) return "files";
+  const named = (name: unknown): boolean => files.some((file) => file.name === name);
+  if (
+    !Array.isArray(nodes) ||
+    !nodes.every((one) => typeof one?.type === "string" && isCount(one.nodes) && named(one.ids) && named(one.vectors))
+  )
+    return "nodes";
   return undefined;
 }
+
+/** Nothing outside of the folder is ever read. */
+const FILE_NAME = /^([a-z]+\/)?[^/\\]+$/;
 
 const isFile = (file: Partial<ManifestFile> | null): boolean => isCount(file?.bytes) && isCount(file.crc32c) && file.crc32c < 2 ** 32;
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;

@@ -1,5 +1,3 @@
-import type { ItemId } from "../schemas/ids.js";
-
 /** How negatives are constrained: with which weight an item is one, and in place of which others. */
 export interface NegativeTables {
   /** Popularity to the power of the exponent; 0 for an item that nobody has. */
@@ -8,33 +6,20 @@ export interface NegativeTables {
   readonly strata: Uint32Array;
 }
 
-/** `song:42` is of the type `song`; an id without a colon has the type "". */
-export const typeOfId = (item: ItemId): string => {
-  const colon = item.indexOf(":");
-  return colon < 0 ? "" : item.slice(0, colon);
-};
-
 /**
  * Strata of popularity are cut within each type so that each has about the same number of interactions: the first holds the few items of
  * the head, the last the many of the tail. A negative drawn from the stratum of the item that it stands against is told apart from it by
  * taste and not by popularity or by type.
  */
-export function negativeTables(
-  items: readonly ItemId[],
-  popularity: Uint32Array,
-  exponent: number,
-  strataOfType: number,
-  typeOf: (item: ItemId) => string,
-): NegativeTables {
+export function negativeTables(types: readonly string[], popularity: Uint32Array, exponent: number, strataOfType: number): NegativeTables {
   const weights = Float32Array.from(popularity, (count) => (count === 0 ? 0 : count ** exponent));
   const byType = new Map<string, number[]>();
-  for (const [row, item] of items.entries()) {
-    const type = typeOf(item);
+  for (const [row, type] of types.entries()) {
     const rows = byType.get(type);
     if (rows === undefined) byType.set(type, [row]);
     else rows.push(row);
   }
-  const strata = new Uint32Array(items.length);
+  const strata = new Uint32Array(types.length);
   let next = 0;
   for (const rows of byType.values()) next = cut(rows, popularity, strataOfType, next, strata);
   return { weights, strata };

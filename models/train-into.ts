@@ -1,57 +1,56 @@
-import type { Histories } from "../schemas/model.js";
-import { hasCheckpoint, loadCheckpoint, removeCheckpoint, saveCheckpoint, type TrainingIdentity } from "./checkpoint.js";
-import { checkReplaceable } from "./folder-files.js";
-import { type Trained, type TrainingOptions, trainItem2vec } from "./item2vec.js";
-import { type Item2vecSettings, item2vecSettings } from "./item2vec-settings.js";
-import { MODEL_PARTS, saveModel, trainingDataOf } from "./model-folder.js";
+import type { TrainingSet } from "../schemas/model.js";
+import { hasCheckpoint, loadCheckpoint, recoverCheckpoint, removeCheckpoint, saveCheckpoint, type TrainingIdentity } from "./checkpoint.js";
+import { checkReplaceable, recoverFolder } from "./folder-files.js";
+import { isModelPart, saveModel } from "./model-folder.js";
+import { type CommonSettings, type ModelKind, type SettingValue, settingsOf, type Trained, type TrainingOptions } from "./model-kind.js";
+import { trainingDataOf } from "./training-set.js";
 
-export interface TrainingReport extends Pick<Trained, "done" | "kernel"> {
+export interface TrainingReport extends Pick<Trained, "done" | "kernel" | "cpuSeconds"> {
   /** Whether it went on from a checkpoint. */
   readonly resumed: boolean;
   readonly items: number;
   readonly users: number;
   readonly pairs: number;
-  readonly cpuSeconds: number;
   /** Mean over the whole training. */
   readonly loss: number;
 }
 
-export interface IntoOptions extends Omit<TrainingOptions, "from"> {
+export interface IntoOptions extends Omit<TrainingOptions, "from" | "onCheckpoint"> {
   /** Begins anew where a checkpoint is. */
   readonly restart?: boolean;
 }
 
 /**
- * Trains item2vec into a folder. Stopped, it leaves a checkpoint there (and the model that may be there already as it is); called again with the
- * same data and settings it goes on from it. The number of threads may be another; with one thread all the time the
- * model is that of a training that was never stopped, bit for bit.
+ * Trains a model into a folder. Now and then, and when it is stopped, it leaves a checkpoint there (and the model that may be there already as
+ * it is); called again with the same data and settings it goes on from it. The number of threads may be another; with one
+ * thread all the time the model is that of a training that was never stopped, bit for bit.
  * @throws KindredError INVALID_ARGUMENT, MODEL_INVALID (a checkpoint of other data or settings, or damaged), STORAGE_FAILED
  */
-export async function trainItem2vecInto(
+export async function trainInto<Settings extends CommonSettings & Readonly<Record<string, SettingValue>>>(
   directory: string,
-  histories: Histories,
-  given: Partial<Item2vecSettings>,
+  kind: ModelKind<Settings>,
+  set: TrainingSet,
+  given: Partial<Settings>,
   { restart = false, ...options }: IntoOptions = {},
 ): Promise<TrainingReport> {
-  const settings = item2vecSettings(given);
+  const settings = settingsOf(kind, given);
   // Before hours of work, not after.
-  await checkReplaceable(directory, MODEL_PARTS);
-  const data = trainingDataOf(histories);
-  const identity: TrainingIdentity = { kind: "item2vec", data: data.fingerprint, settings: withoutThreads(settings) };
+  await recoverFolder(directory);
+  await checkReplaceable(directory, isModelPart);
+  await recoverCheckpoint(directory);
+  const data = trainingDataOf(set);
+  const { threads: _, ...identifying } = settings;
+  const identity: TrainingIdentity = { kind: kind.kind, data: data.fingerprint, settings: identifying };
   const resumed = !restart && hasCheckpoint(directory);
   const from = resumed ? await loadCheckpoint(directory, identity) : undefined;
-  const { done, model, state, kernel } = await trainItem2vec(histories, settings, { ...options, ...(from && { from }) });
-  const { pairs, loss, lossPairs, cpuSeconds } = state.progress;
-  const meanLoss = loss / Math.max(1, lossPairs);
+  const onCheckpoint: TrainingOptions["onCheckpoint"] = (state) => saveCheckpoint(directory, identity, state);
+  const trained = await kind.train(set, settings, { ...options, onCheckpoint, ...(from && { from }) });
+  const { done, model, state, kernel, losses, metrics, cpuSeconds } = trained;
   if (done) {
-    const metrics = { pairs, loss: meanLoss };
-    await saveModel(directory, model, { seed: settings.seed, data, settings: { ...settings }, metrics });
+    await saveModel(directory, model, { seed: settings.seed, data, settings: { ...settings }, metrics, losses });
     await removeCheckpoint(directory);
-  } else await saveCheckpoint(directory, identity, settings.dims, state);
-  const counts = { items: histories.items.length, users: histories.users.length, pairs, cpuSeconds, loss: meanLoss };
-  return { done, resumed, kernel, ...counts };
-}
-
-function withoutThreads({ threads: _, ...settings }: Item2vecSettings): Omit<Item2vecSettings, "threads"> {
-  return settings;
+  } else await saveCheckpoint(directory, identity, state);
+  const { items, users } = set.histories;
+  const { pairs, loss } = metrics;
+  return { done, resumed, kernel, items: items.length, users: users.length, pairs, loss, cpuSeconds };
 }

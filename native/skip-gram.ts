@@ -42,6 +42,9 @@ export interface SkipGramProgress {
   /** Sum of the loss over `lossPairs`, a sample. */
   readonly loss: number;
   readonly lossPairs: number;
+  /** The same by equal shares of the whole training. */
+  readonly curveLoss: readonly number[];
+  readonly curvePairs: readonly number[];
   /** Of all threads. */
   readonly cpuSeconds: number;
 }

@@ -1,9 +1,18 @@
 import type { ItemId } from "./ids.js";
+import type { ItemInfo } from "./item.js";
 
 /** Vectors of items, one row each, as a model has them. Row-major: values[i * dims + d]. */
 export interface ItemMatrix {
   readonly dims: number;
   readonly values: Float32Array;
+}
+
+/** Vectors of nodes that are no items: users, creators, tags, scenes. */
+export interface NodeVectors {
+  readonly type: string;
+  readonly ids: readonly string[];
+  /** Row i is that of ids[i]; in the space of the items' input vectors. */
+  readonly vectors: ItemMatrix;
 }
 
 /**
@@ -19,6 +28,8 @@ export interface ItemModel {
   readonly output: ItemMatrix;
   /** How u2i scores: dot product of the pooled (mean) input vectors with output vectors, or their cosine. */
   readonly score: "dot" | "cosine";
+  /** Of a heterogeneous model, its other nodes; each type once. */
+  readonly nodes?: readonly NodeVectors[];
 }
 
 /** Users' histories, as sets of rows of `items`. */
@@ -28,6 +39,23 @@ export interface Histories {
   /** User u has rows[starts[u]] to rows[starts[u + 1] - 1]: users + 1 numbers. */
   readonly starts: Uint32Array;
   readonly rows: Uint32Array;
+}
+
+/** What people did with items and what is known of the items: what a model is trained on. */
+export interface TrainingSet {
+  readonly histories: Histories;
+  /** Strength of each of histories.rows, > 0 (what an event weighs, summed); absent: all 1. */
+  readonly weights?: Float32Array;
+  /** Event time in ms of the newest event of each of histories.rows; absent: unknown. */
+  readonly times?: Float64Array;
+  /** Actions seen at each of histories.rows, as bits over `actionNames` (at most 32); absent: unknown. */
+  readonly actions?: Uint32Array;
+  readonly actionNames?: readonly string[];
+  /** Scenes likewise. */
+  readonly scenes?: Uint32Array;
+  readonly sceneNames?: readonly string[];
+  /** Side information of items, by id: type, creators, tags, scene. */
+  readonly infos?: ReadonlyMap<ItemId, ItemInfo>;
 }
 
 /** One point of the curve of losses: what a pair lost on average when the training had come to `share` of its way, 0 to 1. */

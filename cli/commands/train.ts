@@ -1,71 +1,67 @@
 import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
 import { readHistories } from "../../models/histories.js";
-import { ITEM2VEC_DEFAULTS, ITEM2VEC_RANGES, type Item2vecSettings } from "../../models/item2vec-settings.js";
-import { trainItem2vecInto } from "../../models/train-into.js";
+import { isNumberRange, type SettingValue } from "../../models/model-kind.js";
+import { type AnyKind, MODEL_KINDS } from "../../models/model-kinds.js";
+import { trainInto } from "../../models/train-into.js";
 import { KindredError } from "../../schemas/errors.js";
+import type { TrainingSet } from "../../schemas/model.js";
 import type { Terminal } from "../command-frame.js";
 import { choiceFlag, integerFlag, numberFlag, printResult } from "../command-options.js";
 import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
 
-type TrainOptions = Partial<Item2vecSettings> & {
+interface TrainOptions {
   readonly train: string;
   readonly out: string;
   readonly restart?: boolean;
+  readonly checkpointEvery: number;
   readonly json?: boolean;
-};
+}
 
-/** What each setting is, as --help has it. */
-const ABOUT: Readonly<Record<keyof Item2vecSettings, string>> = {
-  dims: "dimensions of the vectors",
-  epochs: "times that all histories are gone through",
-  seed: "of all random choices",
-  threads: "threads; with 1 the same command gives the same model bit for bit",
-  window: "items of a shuffled history that are each other's context",
-  negatives: "random items that those of a window are held against together",
-  negativeWeight: "what negatives weigh against one pair",
-  exponent: "an item is a negative in proportion to its popularity to this power",
-  sample: "share of all interactions above which an item's are left out at random; 0: none",
-  constrained: "share of negatives of the same type and popularity stratum as an item of the window: above 0 for the long tail",
-  strata: "popularity strata of each type",
-  optimizer: "adagrad or sgd",
-  rate: "learning rate of the first step",
-  lastRate: "learning rate of the last step",
-};
-
+/** One command a kind; flags and their help are its tables. */
 export function addTrain(program: Command, terminal: Terminal): void {
   const train = program.command("train").description("a model of what people did, as a folder");
-  const item2vec = train
-    .command("item2vec")
-    .description("vectors of items that are in the same histories (skip-gram with negative sampling); stopped, the same command goes on")
-    .requiredOption("--train <file>", "histories: `user item item ...` a line, gzipped or not")
-    .requiredOption("--out <directory>", "folder of the model: made, or replaced where it holds one")
-    .option("--restart", "begin anew where a training was stopped")
-    .option("--json", "print the result as JSON");
-  for (const [name, about] of Object.entries(ABOUT) as [keyof Item2vecSettings, string][]) item2vec.addOption(settingOption(name, about));
-  item2vec.action((options: TrainOptions) => trainItem2vec(options, terminal));
+  for (const kind of MODEL_KINDS) {
+    const command = train
+      .command(kind.kind)
+      .description(`${kind.summary}; stopped, the same command goes on`)
+      .requiredOption("--train <file>", "histories: `user item item ...` a line, gzipped or not")
+      .requiredOption("--out <directory>", "folder of the model: made, or replaced where it holds one")
+      .option("--restart", "begin anew where a training was stopped")
+      .option("--checkpoint-every <seconds>", "how much work a crash may cost", numberFlag(0.01, 1e6), 60)
+      .option("--json", "print the result as JSON");
+    for (const name of Object.keys(kind.about)) command.addOption(settingOption(kind, name));
+    command.action((options: TrainOptions & Readonly<Record<string, SettingValue>>) => trainKind(kind, options, terminal));
+  }
 }
 
-function settingOption(name: keyof Item2vecSettings, about: string): Option {
-  const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-  if (name === "optimizer")
-    return new Option(`${flag} <name>`, about).argParser(choiceFlag("adagrad", "sgd")).default(ITEM2VEC_DEFAULTS.optimizer);
-  const [least, most, integer] = ITEM2VEC_RANGES[name];
-  const fallback = name === "threads" ? availableParallelism() : ITEM2VEC_DEFAULTS[name];
-  return new Option(`${flag} <number>`, about).argParser((integer ? integerFlag : numberFlag)(least, most)).default(fallback);
+const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+function settingOption({ about, defaults, ranges }: AnyKind, name: string): Option {
+  const [flag, range, text] = [flagOf(name), ranges[name]!, about[name]!];
+  const fallback = name === "threads" ? availableParallelism() : defaults[name];
+  if (range === "boolean") return new Option(flag, text).default(fallback);
+  if (range === "text") return new Option(`${flag} <text>`, text).default(fallback);
+  if (!isNumberRange(range))
+    return new Option(`${flag} <name>`, `${text}: ${range.join(" or ")}`).argParser(choiceFlag(...range)).default(fallback);
+  const [least, most, integer] = range;
+  return new Option(`${flag} <number>`, text).argParser((integer ? integerFlag : numberFlag)(least, most)).default(fallback);
 }
 
-async function trainItem2vec({ train, out: into, restart, json, ...settings }: TrainOptions, terminal: Terminal): Promise<void> {
-  const histories = await readHistories(train);
+async function trainKind(kind: AnyKind, options: TrainOptions & Readonly<Record<string, SettingValue>>, terminal: Terminal): Promise<void> {
+  const { out: into, json } = options;
+  const set: TrainingSet = { histories: await readHistories(options.train) };
+  const settings = Object.fromEntries(Object.keys(kind.about).map((name) => [name, options[name]!]));
   const progress = new Progress({ label: "train", unit: "pairs", stream: process.stderr });
   let note: string | undefined;
   // What an earlier call did took none of this one's time.
   let first: { readonly pairs: number; readonly share: number } | undefined;
   const report = await untilStopped((signal) =>
-    trainItem2vecInto(into, histories, settings, {
+    trainInto(into, kind, set, settings, {
       signal,
-      restart: restart === true,
+      restart: options.restart === true,
+      checkpointEveryMs: options.checkpointEvery * 1000,
       onProgress: ({ pairs, share, loss, epoch }) => {
         if (loss !== undefined) note = `epoch ${epoch + 1}, loss ${loss.toFixed(3)}`;
         first ??= { pairs, share };

@@ -111,11 +111,12 @@ std::vector<uint32_t> Trainer::OrderOf(uint32_t epoch) const {
   return order;
 }
 
-float Trainer::RateAt(uint32_t user) const {
+double Trainer::ShareAt(uint32_t user) const {
   const double users = static_cast<double>(data_.starts.size() - 1);
-  const double done = (progress_.epoch + user / users) / settings_.epochs;
-  return static_cast<float>(settings_.rate + (settings_.last_rate - settings_.rate) * done);
+  return (progress_.epoch + user / users) / settings_.epochs;
 }
+
+float Trainer::RateAt(uint32_t user) const { return static_cast<float>(settings_.rate + (settings_.last_rate - settings_.rate) * ShareAt(user)); }
 
 void Trainer::Epoch(const std::vector<uint32_t>& order, const std::atomic<bool>& stop) {
   std::atomic<uint32_t> next{progress_.user};
@@ -153,6 +154,7 @@ void Trainer::Work(const std::vector<uint32_t>& order, const std::atomic<bool>& 
     if (from >= users) return;
     const uint32_t end = std::min(users, from + kChunk);
     const float rate = RateAt(from);
+    const auto point = std::min(kCurvePoints - 1, static_cast<size_t>(ShareAt(from) * kCurvePoints));
     for (uint32_t at = from; at < end; at++) User(order[at], rate, scratch, at == from);
     const double now = ThreadSeconds();
     std::lock_guard<std::mutex> lock(mutex_);
@@ -160,6 +162,8 @@ void Trainer::Work(const std::vector<uint32_t>& order, const std::atomic<bool>& 
     progress_.pairs += scratch.pairs;
     progress_.loss += scratch.loss;
     progress_.loss_pairs += scratch.loss_pairs;
+    progress_.curve_loss[point] += scratch.loss;
+    progress_.curve_pairs[point] += static_cast<double>(scratch.loss_pairs);
     progress_.cpu_seconds += now - seconds;
     seconds = now;
     scratch.pairs = scratch.loss_pairs = 0;

@@ -3,6 +3,7 @@
 // shares its negatives (Ji et al., "Parallelizing word2vec in shared and distributed memory", 2016), so that a step is three matrix
 // products that stay in the cache. Threads write the tables without locks (Niu et al., "Hogwild!", 2011); one thread is exact.
 #pragma once
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -37,6 +38,9 @@ struct Data {
   std::vector<float> keep;
 };
 
+// Points of the curve of losses, at equal shares of the whole training.
+constexpr size_t kCurvePoints = 64;
+
 // Where training is, and what it has done.
 struct Progress {
   uint32_t epoch = 0;
@@ -46,6 +50,8 @@ struct Progress {
   // Of one block in each chunk of users: what the loss sums to, and over how many pairs.
   double loss = 0;
   uint64_t loss_pairs = 0;
+  // The same by share of the training: a curve that does not depend on when somebody looked.
+  std::array<double, kCurvePoints> curve_loss{}, curve_pairs{};
   double cpu_seconds = 0;
 };
 
@@ -91,6 +97,8 @@ class Trainer {
   void Gradients(uint32_t own, uint32_t negatives, Scratch& scratch, bool measure) const;
   void Apply(std::vector<float>& table, std::vector<float>& squares, uint32_t row, const float* change, float rate);
   std::vector<uint32_t> OrderOf(uint32_t epoch) const;
+  // Of the whole training, when this user of the epoch is next.
+  double ShareAt(uint32_t user) const;
   float RateAt(uint32_t user) const;
 
   Settings settings_;

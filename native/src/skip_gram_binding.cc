@@ -1,7 +1,9 @@
 // Skip-gram at the border to JavaScript: a trainer is an object; training runs on threads of its own.
 #include <napi.h>
 
+#include <array>
 #include <memory>
+#include <string>
 
 #include "skip_gram.h"
 #include "vector_index_arguments.h"
@@ -44,6 +46,19 @@ Settings SettingsOf(const Napi::Object& given) {
   settings.adagrad = given.Get("adagrad").ToBoolean();
   settings.plain = given.Get("plain").ToBoolean();
   return settings;
+}
+
+using Curve = std::array<double, kCurvePoints>;
+Napi::Array ToArray(Napi::Env env, const Curve& values) {
+  auto array = Napi::Array::New(env, values.size());
+  for (uint32_t i = 0; i < values.size(); i++) array.Set(i, values[i]);
+  return array;
+}
+Curve CurveOf(const Napi::Value& value, const char* name) {
+  if (!value.IsArray() || value.As<Napi::Array>().Length() != kCurvePoints) RefuseArgument(std::string(name) + " has another number of points");
+  Curve curve;
+  for (uint32_t i = 0; i < kCurvePoints; i++) curve[i] = NumberOf(value.As<Napi::Array>().Get(i), name, 0, 1e300);
+  return curve;
 }
 
 struct EnvState {
@@ -109,6 +124,8 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
     out.Set("pairs", static_cast<double>(progress.pairs));
     out.Set("loss", progress.loss);
     out.Set("lossPairs", static_cast<double>(progress.loss_pairs));
+    out.Set("curveLoss", ToArray(info.Env(), progress.curve_loss));
+    out.Set("curvePairs", ToArray(info.Env(), progress.curve_pairs));
     out.Set("cpuSeconds", progress.cpu_seconds);
     return out;
   }
@@ -138,6 +155,8 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
       progress.pairs = static_cast<uint64_t>(NumberOf(given.Get("pairs"), "pairs", 0, 9e15));
       progress.loss = NumberOf(given.Get("loss"), "loss", 0, 1e300);
       progress.loss_pairs = static_cast<uint64_t>(NumberOf(given.Get("lossPairs"), "lossPairs", 0, 9e15));
+      progress.curve_loss = CurveOf(given.Get("curveLoss"), "curveLoss");
+      progress.curve_pairs = CurveOf(given.Get("curvePairs"), "curvePairs");
       progress.cpu_seconds = NumberOf(given.Get("cpuSeconds"), "cpuSeconds", 0, 1e300);
       trainer_->Write({FloatsOf(tables.Get("input"), "input"), FloatsOf(tables.Get("output"), "output"), FloatsOf(tables.Get("inputSquares"), "inputSquares"),
                        FloatsOf(tables.Get("outputSquares"), "outputSquares")},

@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { HistoriesBuilder } from "../../models/histories.js";
-import { keepProbabilities, type Trained, type TrainingProgress, trainItem2vec } from "../../models/item2vec.js";
+import { keepProbabilities, trainItem2vec } from "../../models/item2vec.js";
 import { ITEM2VEC_DEFAULTS, item2vecSettings } from "../../models/item2vec-settings.js";
+import type { TrainingProgress, TrainingState } from "../../models/model-kind.js";
 import type { ItemId } from "../../schemas/ids.js";
-import type { Histories, ItemModel } from "../../schemas/model.js";
+import type { ItemModel, TrainingSet } from "../../schemas/model.js";
 import { seededRandom } from "../harness/seeded-random.js";
 
 /** Two circles of people: each knows about 8 random ones of the 20 items of theirs. */
-function circles(users = 300): Histories {
+function circles(users = 300): TrainingSet {
   const builder = new HistoriesBuilder();
   const random = seededRandom(7);
   for (let user = 0; user < users; user++) {
@@ -17,7 +18,7 @@ function circles(users = 300): Histories {
       Array.from({ length: 10 }, () => `${circle}:${random(20)}` as ItemId),
     );
   }
-  return builder.build();
+  return { histories: builder.build() };
 }
 
 const small = { dims: 16, epochs: 30, threads: 1, window: 8, negatives: 8 } as const;
@@ -38,10 +39,11 @@ describe("trainItem2vec", () => {
     ["sgd", 0.05, 0],
     ["adagrad", 0.3, 1],
   ] as const)("finds the circle of somebody with three items of it: %s at %d, constrained %d", async (optimizer, rate, constrained) => {
+    const set = circles();
+    const infos = new Map(set.histories.items.map((item) => [item, { item, type: "song" }]));
     const { done, model } = await trainItem2vec(
-      circles(),
+      { ...set, infos },
       { ...small, optimizer, rate, lastRate: rate / 10, constrained, strata: 2, epochs: 60 },
-      { typeOf: () => "" },
     );
     expect(done).toBe(true);
     for (const circle of ["jazz", "rock"]) {
@@ -51,23 +53,49 @@ describe("trainItem2vec", () => {
   });
 
   it("gives one model for a seed on one thread, with or without a stop on the way", async () => {
-    const histories = circles(2000);
-    const whole = await trainItem2vec(histories, small);
-    expect((await trainItem2vec(histories, small)).model).toEqual(whole.model);
-    expect((await trainItem2vec(histories, { ...small, seed: 2 })).model).not.toEqual(whole.model);
+    const set = circles(2000);
+    const whole = await trainItem2vec(set, small);
+    expect((await trainItem2vec(set, small)).model).toEqual(whole.model);
+    expect((await trainItem2vec(set, { ...small, seed: 2 })).model).not.toEqual(whole.model);
     const stop = new AbortController();
     const onProgress = ({ pairs }: TrainingProgress): void => void (pairs > 0 && stop.abort());
-    const half = await trainItem2vec(histories, small, { signal: stop.signal, onProgress, reportEveryMs: 1 });
+    const half = await trainItem2vec(set, small, { signal: stop.signal, onProgress, reportEveryMs: 1 });
     expect(half.done).toBe(false);
-    const rest: Trained = await trainItem2vec(histories, small, { from: half.state });
+    // As a checkpoint has it.
+    const from: TrainingState = { ...half.state, progress: JSON.parse(JSON.stringify(half.state.progress)) };
+    const rest = await trainItem2vec(set, small, { from });
     expect(rest.done).toBe(true);
     expect(rest.model).toEqual(whole.model);
-    expect(rest.state.progress.pairs).toBe(whole.state.progress.pairs);
+    expect(rest.metrics).toEqual(whole.metrics);
+    expect(rest.losses).toEqual(whole.losses);
+  });
+
+  it("stores its state on the way as often as it is told, and its model is the same", async () => {
+    const set = circles(2000);
+    const whole = await trainItem2vec(set, small);
+    const pairs: number[] = [];
+    const onCheckpoint = async (state: TrainingState): Promise<void> => void pairs.push(state.progress.pairs as number);
+    const stored = await trainItem2vec(set, small, { onCheckpoint, checkpointEveryMs: 5 });
+    expect(pairs.length).toBeGreaterThan(2);
+    expect(pairs).toEqual([...pairs].sort((a, b) => a - b));
+    expect([stored.done, stored.model, stored.losses]).toEqual([true, whole.model, whole.losses]);
+  });
+
+  it("stops where it is told so while its state is stored", async () => {
+    const stop = new AbortController();
+    const onCheckpoint = async (): Promise<void> => stop.abort();
+    expect((await trainItem2vec(circles(2000), small, { onCheckpoint, checkpointEveryMs: 5, signal: stop.signal })).done).toBe(false);
+  });
+
+  it("has a curve of losses over the whole training, which falls", async () => {
+    const { losses } = await trainItem2vec(circles(2000), small);
+    expect(losses.map(({ share }) => share)).toEqual(Array.from({ length: 64 }, (_, i) => (i + 1) / 64));
+    expect(losses.at(-1)!.loss).toBeLessThan(0.95 * losses[0]!.loss);
   });
 
   it("does nothing where it is stopped before it begins", async () => {
-    const { done, state } = await trainItem2vec(circles(), small, { signal: AbortSignal.abort() });
-    expect([done, state.progress.pairs]).toEqual([false, 0]);
+    const { done, metrics } = await trainItem2vec(circles(), small, { signal: AbortSignal.abort() });
+    expect([done, metrics.pairs]).toEqual([false, 0]);
   });
 
   it("reports a share that grows to 1 and a loss that falls", async () => {
@@ -87,7 +115,7 @@ describe("trainItem2vec", () => {
     builder.add("alone", ["z"] as ItemId[]);
     builder.add("nothing", []);
     for (let user = 0; user < 20; user++) builder.add(`u${user}`, ["a", "b", "c"] as ItemId[]);
-    const { model } = await trainItem2vec(builder.build(), { ...small, dims: 8 });
+    const { model } = await trainItem2vec({ histories: builder.build() }, { ...small, dims: 8 });
     expect(model.items[0]).toBe("z");
     for (const { values } of [model.input, model.output]) {
       expect(values.subarray(0, 8).every((x) => x === 0)).toBe(true);
@@ -101,7 +129,7 @@ describe("trainItem2vec", () => {
     builder.add("u", ["a"] as ItemId[]);
     builder.add("v", ["b"] as ItemId[]);
     builder.add("w", []);
-    await expect(trainItem2vec(builder.build(), small)).rejects.toMatchObject({
+    await expect(trainItem2vec({ histories: builder.build() }, small)).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       message: expect.stringMatching(/two items/),
     });
@@ -115,7 +143,7 @@ describe("trainItem2vec", () => {
   it("trains where everybody has everything, so that no negative is left", async () => {
     const builder = new HistoriesBuilder();
     for (let user = 0; user < 10; user++) builder.add(`u${user}`, ["a", "b"] as ItemId[]);
-    const { model, done } = await trainItem2vec(builder.build(), { ...small, constrained: 0.5 });
+    const { model, done } = await trainItem2vec({ histories: builder.build() }, { ...small, constrained: 0.5 });
     expect(done).toBe(true);
     expect(model.output.values.every(Number.isFinite)).toBe(true);
   });

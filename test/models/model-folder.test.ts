@@ -3,8 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { HistoriesBuilder } from "../../models/histories.js";
-import { loadModel, type ModelDescription, saveModel, trainingDataOf } from "../../models/model-folder.js";
+import { loadModel, type ModelDescription, saveModel } from "../../models/model-folder.js";
 import { crc32c } from "../../native/vector-index.js";
 import type { ItemId } from "../../schemas/ids.js";
 import type { ItemModel } from "../../schemas/model.js";
@@ -162,24 +161,5 @@ describe("a model folder", () => {
     });
     expect(readdirSync(place)).toEqual(["thesis.txt"]);
     await expect(saveModel(join(place, "thesis.txt"), model, description)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
-  });
-});
-
-describe("trainingDataOf", () => {
-  it("tells other users, items or histories apart, and nothing else", () => {
-    const of = (...lines: [string, ...string[]][]): string => {
-      const builder = new HistoriesBuilder();
-      for (const [user, ...items] of lines) builder.add(user, items as ItemId[]);
-      return trainingDataOf(builder.build()).fingerprint;
-    };
-    const base = of(["u", "a", "b"], ["v", "b"]);
-    expect(of(["u", "a", "b"], ["v", "b"])).toBe(base);
-    const others = [
-      of(["u", "a", "b"], ["w", "b"]),
-      of(["u", "a", "c"], ["v", "c"]),
-      of(["u", "a", "b"], ["v", "a"]),
-      of(["u", "a"], ["v", "b"]),
-    ];
-    expect(new Set([base, ...others]).size).toBe(5);
   });
 });

@@ -1,30 +1,39 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { HistoriesBuilder } from "../../models/histories.js";
+import { ITEM2VEC } from "../../models/item2vec.js";
+import type { Item2vecSettings } from "../../models/item2vec-settings.js";
 import { loadModel } from "../../models/model-folder.js";
-import { trainItem2vecInto } from "../../models/train-into.js";
+import { type IntoOptions, type TrainingReport, trainInto } from "../../models/train-into.js";
 import type { ItemId } from "../../schemas/ids.js";
-import type { Histories } from "../../schemas/model.js";
+import type { TrainingSet } from "../../schemas/model.js";
 
 const root = mkdtempSync(join(tmpdir(), "kindred-train-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-function histories(users = 3000): Histories {
+function histories(users = 3000): TrainingSet {
   const builder = new HistoriesBuilder();
   for (let user = 0; user < users; user++)
     builder.add(
       `u${user}`,
       Array.from({ length: 8 }, (_, i) => `i${(user * 7 + i * i * 3) % 97}` as ItemId),
     );
-  return builder.build();
+  return { histories: builder.build() };
 }
 
 const settings = { dims: 16, epochs: 12, threads: 1, window: 8, negatives: 8 } as const;
 
+const trainItem2vecInto = (
+  place: string,
+  set: TrainingSet,
+  given: Partial<Item2vecSettings>,
+  options?: IntoOptions,
+): Promise<TrainingReport> => trainInto(place, ITEM2VEC, set, given, options);
+
 /** Stopped as soon as it has done something. */
-async function stopped(place: string, over: Parameters<typeof trainItem2vecInto>[2] = {}): Promise<void> {
+async function stopped(place: string, over: Partial<Item2vecSettings> = {}): Promise<void> {
   const stop = new AbortController();
   const report = await trainItem2vecInto(
     place,
@@ -40,7 +49,7 @@ async function stopped(place: string, over: Parameters<typeof trainItem2vecInto>
 }
 const bytesOf = (place: string, name: string): Buffer => readFileSync(join(place, name));
 
-describe("trainItem2vecInto", () => {
+describe("trainInto", () => {
   it("leaves the same model, bit for bit, stopped on the way or not", async () => {
     const [whole, parts] = [join(root, "whole"), join(root, "parts")];
     const report = await trainItem2vecInto(whole, histories(), settings);
@@ -49,9 +58,10 @@ describe("trainItem2vecInto", () => {
     expect(readdirSync(parts)).toEqual(["checkpoint"]);
     await expect(loadModel(parts)).rejects.toMatchObject({ code: "MODEL_INVALID" });
     expect(await trainItem2vecInto(parts, histories(), settings)).toMatchObject({ done: true, resumed: true, pairs: report.pairs });
-    for (const name of ["manifest.json", "items.jsonl", "input.npy", "output.npy"])
+    for (const name of ["manifest.json", "items.jsonl", "input.npy", "output.npy", "losses.json"])
       expect(bytesOf(parts, name)).toEqual(bytesOf(whole, name));
     expect(readdirSync(parts)).toEqual(readdirSync(whole));
+    expect((await loadModel(parts)).losses).toHaveLength(64);
     expect((await loadModel(parts)).manifest).toMatchObject({ kind: "item2vec", dims: 16, seed: 1, data: { users: 3000 } });
   });
 
@@ -64,6 +74,21 @@ describe("trainItem2vecInto", () => {
     await trainItem2vecInto(place, histories(), settings);
     expect(bytesOf(place, "input.npy")).not.toEqual(before);
     expect(readdirSync(place)).not.toContain("checkpoint");
+  });
+
+  it("puts right what a process left that died while it wrote a checkpoint or the model", async () => {
+    const [whole, place] = [join(root, "crashed-whole"), join(root, "crashed")];
+    await trainItem2vecInto(whole, histories(), settings);
+    await stopped(place);
+    // The checkpoint's old folder has made room for the new one, which has not got its name yet; the model's likewise.
+    renameSync(join(place, "checkpoint"), join(place, "checkpoint.0123456789ab.old"));
+    mkdirSync(join(place, "checkpoint.0123456789ab"));
+    renameSync(place, `${place}.ba9876543210.old`);
+    mkdirSync(`${place}.ba9876543210`);
+    expect(await trainItem2vecInto(place, histories(), settings)).toMatchObject({ done: true, resumed: true });
+    expect(bytesOf(place, "input.npy")).toEqual(bytesOf(whole, "input.npy"));
+    expect(readdirSync(place)).toEqual(readdirSync(whole));
+    expect(readdirSync(root).filter((name) => name.startsWith("crashed."))).toEqual([]);
   });
 
   it("does not go on with other data or settings, says which, and begins anew where told", async () => {
@@ -83,7 +108,7 @@ describe("trainItem2vecInto", () => {
   it("refuses a checkpoint that is damaged", async () => {
     const place = join(root, "damaged");
     await stopped(place);
-    const part = join(place, "checkpoint", "output-squares.npy");
+    const part = join(place, "checkpoint", "outputSquares.npy");
     const bytes = readFileSync(part);
     bytes[bytes.length - 1]! ^= 1;
     writeFileSync(part, bytes);
