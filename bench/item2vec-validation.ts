@@ -45,7 +45,16 @@ const [histories, wanted] = [train.build(), held.build()];
 const results = new Results(
   "item2vec-validation",
   "Settings of item2vec by a fifth of Gowalla's train file that was held out of it: d = 128, one thread, one user in five is asked",
-  ["settings that are not the defaults", "recall@20", "ndcg@20", "of the head", "of the middle", "of the tail", "CPU s", "million pairs a CPU s"],
+  [
+    "settings that are not the defaults",
+    "recall@20",
+    "ndcg@20",
+    "of the head",
+    "of the middle",
+    "of the tail",
+    "CPU s",
+    "million pairs a CPU s",
+  ],
 );
 for (const settings of all.length === 0 ? TRIED : all.map((text) => JSON.parse(text) as Partial<Item2vecSettings>)) {
   const { model, metrics, cpuSeconds } = await trainItem2vec({ histories }, { threads: 1, ...settings });
