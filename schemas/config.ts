@@ -129,6 +129,39 @@ const generation0 = Type.Object(
   closed,
 );
 
+const retrain = Type.Object(
+  {
+    everyHours: Type.Number({
+      default: 0,
+      minimum: 0,
+      maximum: 8_760,
+      description: "Hours between two trainings on what the state holds, each published if it is not worse; 0: none. Of Kafka's nodes, set it at one.",
+    }),
+    kind: choice(["graph", "item2vec", "metapath2vec"], "graph", "Kind of model."),
+    dims: integer(64, 8, 1_024, "Its dimensions."),
+    drift: Type.Number({
+      default: 0,
+      minimum: 0,
+      maximum: 1,
+      description: "Share of the new interactions that must be with items that the served model does not know, or nothing is trained; 0: always.",
+    }),
+    share: Type.Number({
+      default: 0.05,
+      exclusiveMinimum: 0,
+      maximum: 0.5,
+      description: "Share of the interactions, the newest, that a model is not trained on and then judged by.",
+    }),
+    leastUsers: integer(200, 1, 1_000_000, "Fewer users with something new tell nothing: nothing is published."),
+    tolerance: Type.Number({
+      default: 0,
+      minimum: 0,
+      maximum: 1,
+      description: "How much less recall@20 than the served model's is let pass, as a share of it.",
+    }),
+  },
+  closed,
+);
+
 const pipeline = Type.Object(
   {
     batchEvents: integer(4_096, 1, MAX_BATCH_RECORDS, "Most events folded into one atomic write."),
@@ -277,6 +310,7 @@ export const ConfigSchema = Type.Object(
     fingerprint,
     events,
     generation0,
+    retrain,
     pipeline,
     index,
     catalogue,
