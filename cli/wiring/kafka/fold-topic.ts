@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import type { GenerationRef, ItemVectors } from "../../../schemas/catalogue.js";
+import type { ItemVectorsOf } from "../../../schemas/catalogue.js";
 import type { Config } from "../../../schemas/config.js";
 import { KindredError } from "../../../schemas/errors.js";
 import { FIRST_CATALOGUE, type Offset, type Partition } from "../../../schemas/ids.js";
@@ -41,7 +41,7 @@ interface Fold {
   readonly config: Config;
   readonly topics: KafkaTopics;
   readonly directory: string;
-  readonly itemVectors: (ref: GenerationRef) => ItemVectors;
+  readonly itemVectors: ItemVectorsOf;
   readonly signal: AbortSignal;
   readonly tally: Tally;
   readonly tell: () => void;
