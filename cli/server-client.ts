@@ -22,6 +22,10 @@ export class ServerClient {
     return this.ask<T>("GET", path);
   }
 
+  delete<T>(path: string): Promise<T> {
+    return this.ask<T>("DELETE", path);
+  }
+
   post<T>(path: string, body: unknown): Promise<T> {
     return this.ask<T>("POST", path, body);
   }

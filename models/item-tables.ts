@@ -1,7 +1,7 @@
 import type { ItemComparison, ItemVectors, OutputVectors } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
 import type { ItemId } from "../schemas/ids.js";
-import { rowOfId, type SharedIds, shareIds, sharedIdBytes } from "./shared-ids.js";
+import { rowOfId, type SharedIds, sharedIdBytes, shareIds } from "./shared-ids.js";
 
 /** Largest magnitude of a quantised component: that of the schema. */
 const MOST = 32_767;

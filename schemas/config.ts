@@ -124,6 +124,16 @@ const generation0 = Type.Object(
   closed,
 );
 
+const models = Type.Object(
+  {
+    directory: text(
+      "",
+      "Where copies of published models lie; empty: `models` in `dataDir`. Nodes of Kafka share one; what nobody needs any more is then yours to delete.",
+    ),
+  },
+  closed,
+);
+
 const pipeline = Type.Object(
   {
     batchEvents: integer(4_096, 1, MAX_BATCH_RECORDS, "Most events folded into one atomic write."),
@@ -272,6 +282,7 @@ export const ConfigSchema = Type.Object(
     fingerprint,
     events,
     generation0,
+    models,
     pipeline,
     index,
     catalogue,

@@ -18,7 +18,11 @@ export const ERRORS = {
   UNKNOWN_ITEM: { status: 404, canRetry: false, title: "This item is not known" },
   UNKNOWN_SCENARIO: { status: 404, canRetry: false, title: "No scenario has this name" },
   TOO_MANY_GENERATIONS: { status: 409, canRetry: false, title: "As many generations are live as may be: retire one first" },
-  GENERATION_NOT_READY: { status: 409, canRetry: true, title: "This generation cannot answer yet: its users are still pooled, or its shards built" },
+  GENERATION_NOT_READY: {
+    status: 409,
+    canRetry: true,
+    title: "This generation cannot answer yet: its users are still pooled, or its shards built",
+  },
   GENERATION_IN_USE: { status: 409, canRetry: false, title: "This generation answers: activate another one first" },
   UNKNOWN_GENERATION: { status: 404, canRetry: false, title: "No generation has this number" },
   // One event or one item of a batch

@@ -3,9 +3,12 @@ import { describe, expect, it } from "vitest";
 import { rowOfId, shareIds } from "../../models/shared-ids.js";
 import type { ItemId } from "../../schemas/ids.js";
 
-const ids = fc.uniqueArray(fc.string({ unit: fc.oneof(fc.constantFrom("a", "b"), fc.string({ unit: "grapheme", maxLength: 2 })), maxLength: 12 }), {
-  maxLength: 200,
-});
+const ids = fc.uniqueArray(
+  fc.string({ unit: fc.oneof(fc.constantFrom("a", "b"), fc.string({ unit: "grapheme", maxLength: 2 })), maxLength: 12 }),
+  {
+    maxLength: 200,
+  },
+);
 
 describe("shared ids", () => {
   it("find each id at its row, and nothing else, as a map does", () => {
