@@ -45,7 +45,7 @@ export class RetrainingSchedule {
   private run(url: string): void {
     const { log, flags } = this.options;
     if (this.running !== undefined) {
-      log.warn("the last training has not ended yet; this turn is left out");
+      log.warn({}, "the last training has not ended yet; this turn is left out");
       return;
     }
     const main = join(import.meta.dirname, "main.cjs");

@@ -67,6 +67,9 @@ export interface ItemVectors {
   readonly outputs?: OutputVectors;
 }
 
+/** Item vectors of a live generation; those of a trained model have to be read first. */
+export type ItemVectorsOf = (ref: GenerationRef) => ItemVectors | Promise<ItemVectors>;
+
 /**
  * How a model compares items with items: cosine of their input vectors, or inner product of their output vectors (then items
  * that many people like are near everything).

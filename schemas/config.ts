@@ -135,7 +135,8 @@ const retrain = Type.Object(
       default: 0,
       minimum: 0,
       maximum: 8_760,
-      description: "Hours between two trainings on what the state holds, each published if it is not worse; 0: none. Of Kafka's nodes, set it at one.",
+      description:
+        "Hours between two trainings on what the state holds, each published if it is not worse; 0: none. Of Kafka's nodes, set it at one.",
     }),
     kind: choice(["graph", "item2vec", "metapath2vec"], "graph", "Kind of model."),
     dims: integer(64, 8, 1_024, "Its dimensions."),
@@ -143,7 +144,8 @@ const retrain = Type.Object(
       default: 0,
       minimum: 0,
       maximum: 1,
-      description: "Share of the new interactions that must be with items that the served model does not know, or nothing is trained; 0: always.",
+      description:
+        "Share of the new interactions that must be with items that the served model does not know, or nothing is trained; 0: always.",
     }),
     share: Type.Number({
       default: 0.05,
@@ -158,6 +160,16 @@ const retrain = Type.Object(
       maximum: 1,
       description: "How much less recall@20 than the served model's is let pass, as a share of it.",
     }),
+  },
+  closed,
+);
+
+const models = Type.Object(
+  {
+    directory: text(
+      "",
+      "Where copies of published models lie; empty: `models` in `dataDir`. Nodes of Kafka share one; what nobody needs any more is then yours to delete.",
+    ),
   },
   closed,
 );
@@ -311,6 +323,7 @@ export const ConfigSchema = Type.Object(
     events,
     generation0,
     retrain,
+    models,
     pipeline,
     index,
     catalogue,
