@@ -11,7 +11,7 @@ export type GraphSettings = CommonSettings & {
   readonly leastKept: number;
   /** What n hidden items of a user weigh together: n^(1 - this). */
   readonly userExponent: number;
-  /** Learning rate of the first step; it falls linearly to none. */
+  /** About how long the first step of a row is, in a space where rows begin with a length of 0.8; it falls linearly to none. */
   readonly rate: number;
   /** How far outputs go towards the propagated inputs after each epoch. */
   readonly smoothing: number;
@@ -33,7 +33,7 @@ export const GRAPH_DEFAULTS: GraphSettings = Object.freeze({
   negativeWeight: 20,
   leastKept: 0.3,
   userExponent: 0.4,
-  rate: 0.02,
+  rate: 0.16,
   smoothing: 0.05,
   smoothingUser: 0.4,
   smoothingItem: 0.7,
@@ -68,7 +68,7 @@ export const GRAPH_ABOUT: ModelKind<GraphSettings>["about"] = {
   negativeWeight: "how many items each negative stands for in the softmax",
   leastKept: "least share of a history that is pooled to find the rest of it: less for people with few events",
   userExponent: "n hidden items of a user weigh together n to the power of 1 - this",
-  rate: "learning rate of the first step; it falls linearly to none",
+  rate: "length of the first steps (vectors begin with about 0.8); it falls linearly to none",
   smoothing: "how far outputs go towards the inputs propagated over the graph, after each epoch",
   smoothingUser: "a propagation is divided by users' degrees to this power",
   smoothingItem: "a propagation is divided by items' degrees to this power: more for the long tail",

@@ -16,8 +16,8 @@ namespace {
 
 // Users of one batch.
 constexpr uint32_t kBatch = 32;
-// Root mean square of both tables at the start: pools and scores are then of the order of 1.
-constexpr double kStartScale = 0.1;
+// Root mean square of the rows' lengths at the start: pools and scores are then of the order of 1.
+constexpr double kStartLength = 0.8;
 constexpr float kTiny = 1e-12f;
 constexpr uint64_t kOrderStream = 1ull << 40;
 
@@ -27,11 +27,11 @@ double ThreadSeconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-double RootMeanSquare(const Table& table, uint32_t dims) {
+// Root mean square of the rows' lengths; what pads a row is zeros.
+double LengthOf(const Table& table, const Math& math) {
   double sum = 0;
-  for (size_t row = 0; row < table.rows(); row++)
-    for (uint32_t d = 0; d < dims; d++) sum += static_cast<double>(table.row(row)[d]) * table.row(row)[d];
-  return std::sqrt(sum / std::max(1., static_cast<double>(table.rows()) * dims));
+  for (size_t row = 0; row < table.rows(); row++) sum += math.square(table.row(row), table.width);
+  return std::sqrt(sum / std::max(1., static_cast<double>(table.rows())));
 }
 
 void Scale(Table& table, double by) {
@@ -120,21 +120,22 @@ bool Trainer::Start(const std::atomic<bool>& stop) {
     }
   }
   for (Table* table : {&input_, &output_}) {
-    const double size = RootMeanSquare(*table, settings_.dims);
-    if (size > 0) Scale(*table, kStartScale / size);
+    const double length = LengthOf(*table, math_);
+    if (length > 0) Scale(*table, kStartLength / length);
   }
   return true;
 }
 
-// c of an item is the sum of the unit vectors of its users, each divided by a power of the user's degree, all by a power of the item's.
+// An item's share of the propagation is the sum of its users' pools, divided by powers of the users' degrees and of its own.
 bool Trainer::Smooth(const std::atomic<bool>& stop) {
   if (settings_.smoothing == 0) return true;
   Table sum;
   const bool whole = graph_.Propagate(
       input_, math_, settings_.threads, stop,
       [&](uint32_t user, float* pooled) {
-        const float length = std::sqrt(math_.square(pooled, width_));
-        const float by = length > 0 ? std::pow(graph_.user_degree(user), -settings_.smoothing_user) / length : 0.f;
+        // Divided by the root of its length a pool is half-way to a unit vector: who has many items of one kind counts for more.
+        const float square = math_.square(pooled, width_);
+        const float by = square > 0 ? std::pow(graph_.user_degree(user), -settings_.smoothing_user) / std::sqrt(std::sqrt(square)) : 0.f;
         for (uint32_t d = 0; d < width_; d++) pooled[d] *= by;
       },
       sum);
@@ -143,11 +144,11 @@ bool Trainer::Smooth(const std::atomic<bool>& stop) {
     const float by = std::pow(graph_.item_degrees()[item], -settings_.smoothing_item);
     for (uint32_t d = 0; d < width_; d++) sum.row(item)[d] *= by;
   }
-  const double before = RootMeanSquare(output_, settings_.dims), of_sum = RootMeanSquare(sum, settings_.dims);
+  const double before = LengthOf(output_, math_), of_sum = LengthOf(sum, math_);
   if (!(of_sum > 0)) return true;
   Scale(output_, 1 - settings_.smoothing);
   for (uint32_t item = 0; item < items(); item++) math_.add(output_.row(item), sum.row(item), static_cast<float>(settings_.smoothing * before / of_sum), width_);
-  const double after = RootMeanSquare(output_, settings_.dims);
+  const double after = LengthOf(output_, math_);
   if (after > 0) Scale(output_, before / after);
   return true;
 }
@@ -288,10 +289,11 @@ void Trainer::Softmax(size_t at, Scratch& scratch) {
   scratch.pairs += example.hidden.size();
 }
 
-// Descent by a step whose length is that of the row's usual gradients (RMSprop with one number a row).
+// Descent where a gradient is divided by the usual length of those of its row (RMSprop with one number a row): a step is about as long as
+// the rate, whatever the row's popularity. A row's first gradient is its usual one.
 void Trainer::Apply(Table& table, std::vector<float>& squares, uint32_t row, const float* change, float factor, float rate) {
-  const float square = factor * factor * math_.square(change, width_) / static_cast<float>(settings_.dims);
-  const float sum = settings_.memory * squares[row] + (1 - settings_.memory) * square + kTiny;
+  const float square = factor * factor * math_.square(change, width_), before = squares[row];
+  const float sum = before == 0 ? square + kTiny : settings_.memory * before + (1 - settings_.memory) * square;
   squares[row] = sum;
   math_.add(table.row(row), change, -rate * factor / std::sqrt(sum), width_);
 }
