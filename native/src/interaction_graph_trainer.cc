@@ -293,6 +293,7 @@ void Trainer::Softmax(size_t at, Scratch& scratch) {
 // the rate, whatever the row's popularity. A row's first gradient is its usual one.
 void Trainer::Apply(Table& table, std::vector<float>& squares, uint32_t row, const float* change, float factor, float rate) {
   const float square = factor * factor * math_.square(change, width_), before = squares[row];
+  if (square == 0) return;
   const float sum = before == 0 ? square + kTiny : settings_.memory * before + (1 - settings_.memory) * square;
   squares[row] = sum;
   math_.add(table.row(row), change, -rate * factor / std::sqrt(sum), width_);
