@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { type LoadedModel, loadModel } from "../../models/model-folder.js";
 import { type AnyKind, MODEL_KINDS } from "../../models/model-kinds.js";
 import { drift, type Gate, gate, type NewestParted, partNewest } from "../../models/retraining.js";
+import { trainingDataOf } from "../../models/training-set.js";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { TrainingSet } from "../../schemas/model.js";
@@ -97,6 +98,8 @@ class Retraining {
     const moved = served.model ? drift(set, served.model.model, parted.from) : null;
     if (moved !== null && moved < least)
       return { published: null, why: `${(100 * moved).toFixed(1)} % of what is new is with unknown items`, drift: moved };
+    if (isTrainedOn(served.model, parted.known, this.config))
+      return { published: null, why: "what answers now was trained on the same", drift: moved };
     // Not below `models`: what lies there is published.
     const folder = resolve(this.config.dataDir, "retrained");
     const { model } = await this.train(parted, folder);
@@ -158,6 +161,11 @@ class Retraining {
     await untilAnswering(target, id, this.signal);
     return id;
   }
+}
+
+function isTrainedOn(served: LoadedModel | undefined, known: TrainingSet, { retrain: { kind, dims } }: Config): boolean {
+  const { manifest } = served ?? {};
+  return manifest?.kind === kind && manifest.dims === dims && manifest.data.fingerprint === trainingDataOf(known).fingerprint;
 }
 
 /** More live generations are refused. */

@@ -63,7 +63,9 @@ function normalised(given: InteractionGraphOptions): Rows {
 
 describe("interactionGraphSpectrum", () => {
   const gramOf = (matrix: Rows): Rows =>
-    Array.from({ length: ITEMS }, (_, i) => Array.from({ length: ITEMS }, (_, j) => matrix.reduce((sum, row) => sum + row[i]! * row[j]!, 0)));
+    Array.from({ length: ITEMS }, (_, i) =>
+      Array.from({ length: ITEMS }, (_, j) => matrix.reduce((sum, row) => sum + row[i]! * row[j]!, 0)),
+    );
 
   test.each([
     [false, false],
@@ -79,7 +81,10 @@ describe("interactionGraphSpectrum", () => {
       for (let i = 0; i < ITEMS; i++) expect(dot(gram[i]!, column)).toBeCloseTo(values[c]! ** 2 * column[i]!, 4);
     }
     // The trace is the sum of all of them.
-    expect(values.reduce((sum, value) => sum + value ** 2, 0)).toBeCloseTo(gram.reduce((sum, row, i) => sum + row[i]!, 0), 4);
+    expect(values.reduce((sum, value) => sum + value ** 2, 0)).toBeCloseTo(
+      gram.reduce((sum, row, i) => sum + row[i]!, 0),
+      4,
+    );
     expect([...values]).toEqual([...values].sort((a, b) => b - a));
   });
 
@@ -97,7 +102,13 @@ describe("interactionGraphSpectrum", () => {
 });
 
 /** Loss of the examples, in doubles; the tables as they are. */
-function lossOf(given: InteractionGraphOptions, input: Rows, output: Rows, examples: readonly InteractionExample[], negatives: Uint32Array): number {
+function lossOf(
+  given: InteractionGraphOptions,
+  input: Rows,
+  output: Rows,
+  examples: readonly InteractionExample[],
+  negatives: Uint32Array,
+): number {
   const edges = edgesOf(given);
   return examples.reduce((sum, { user, kept, weights, hidden }) => {
     const norm = 1 / Math.sqrt(weights.reduce((squares, weight) => squares + weight ** 2, 0));
@@ -203,7 +214,10 @@ test.each([false, true])("smoothing is the propagation over the graph, by hand: 
 
 describe("training", () => {
   test("goes on from a stop to the same bits, also from within an epoch and from before the spectrum", async () => {
-    const big = { starts: Uint32Array.from({ length: 2001 }, (_, user) => user * 5), rows: Uint32Array.from({ length: 10_000 }, (_, at) => (at * at + 3 * at) % 200) };
+    const big = {
+      starts: Uint32Array.from({ length: 2001 }, (_, user) => user * 5),
+      rows: Uint32Array.from({ length: 10_000 }, (_, at) => (at * at + 3 * at) % 200),
+    };
     const given = options({ ...big, items: 200, epochs: 30 });
     const whole = createInteractionGraphTrainer(given);
     expect(await whole.train()).toBe(true);
