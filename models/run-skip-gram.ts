@@ -139,6 +139,7 @@ export function coded<T>(work: () => T): T {
 }
 
 function translated(error: unknown): unknown {
+  if (error instanceof KindredError) return error;
   const { code, message } = error as { code?: unknown; message?: string };
   return isErrorCode(code) ? new KindredError(code, message ?? "", undefined, { cause: error }) : error;
 }
