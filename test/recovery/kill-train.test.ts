@@ -10,7 +10,7 @@ it("a training that is killed goes on from its newest checkpoint, with one threa
     const file = join(directory.path, "train.txt");
     const line = (_: unknown, u: number): string =>
       `u${u} ${Array.from({ length: 30 }, (_, i) => `song:${(u * 31 + i * i * 7) % 499}`).join(" ")}`;
-    writeFileSync(file, Array.from({ length: 3000 }, line).join("\n"));
+    writeFileSync(file, Array.from({ length: 2000 }, line).join("\n"));
     const train = (place: string, ...more: string[]): string[] => [
       "train",
       "item2vec",
@@ -42,4 +42,4 @@ it("a training that is killed goes on from its newest checkpoint, with one threa
   } finally {
     await directory.remove();
   }
-});
+}, 120_000);
