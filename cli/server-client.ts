@@ -41,6 +41,10 @@ export class ServerClient {
     if (rest !== "") throw new KindredError("NOT_READY", "the answer was cut within a line", this.url);
   }
 
+  delete<T>(path: string): Promise<T> {
+    return this.ask<T>("DELETE", path);
+  }
+
   post<T>(path: string, body: unknown): Promise<T> {
     return this.ask<T>("POST", path, body);
   }

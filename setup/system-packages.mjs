@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { findBrowser } from "./browser.mjs";
 import { hasProgram, run } from "./command.mjs";
 import { findJava } from "./java.mjs";
 import { SetUpError } from "./set-up-error.mjs";
@@ -46,7 +47,7 @@ function javaPackage() {
 
 /**
  * What only the tests and benches need: environments for packages of PyPI, some of which (hnswlib) are compiled on the spot; servers
- * that are fetched by Maven and run by Java; a Kafka client that is not ours.
+ * that are fetched by Maven and run by Java; a Kafka client that is not ours; a browser that opens pages.
  */
 const TEST_NEEDS = [
   { apt: "python3-venv", brew: "python3", found: () => pythonSays("import ensurepip, venv") },
@@ -54,6 +55,7 @@ const TEST_NEEDS = [
   { apt: javaPackage, brew: "openjdk@17", found: () => !isAnyToStart() || findJava() !== undefined },
   { apt: "maven", brew: "maven", found: () => !isAnyToStart() || hasProgram("mvn") },
   { apt: "kcat", brew: "kcat", found: () => hasProgram("kcat") },
+  { apt: "chromium", brew: "chromium", found: () => findBrowser() !== undefined },
 ];
 
 const aptName = (need) => (typeof need.apt === "function" ? need.apt() : need.apt);

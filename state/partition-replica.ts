@@ -12,7 +12,7 @@ import type { FoldContext } from "./fold-context.js";
 import { ItemFinder } from "./item-finder.js";
 import { CHANGELOG_KEY, CHANGES_FROM_KEY, changeKey, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { type OpenedPartition, openPartition, type PartitionStateOptions } from "./open-partition.js";
-import { encodeMeta, type PartitionMeta, summaryOf } from "./partition-meta.js";
+import { encodeMeta, type PartitionMeta, rowsAre, summaryOf } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
 import { encodeChangesFrom, PartitionUpkeep } from "./partition-upkeep.js";
 import { toPublishedRows } from "./published-rows.js";
@@ -308,6 +308,7 @@ export class PartitionReplica implements RowSource {
       endOffset: this.appliedOffset,
       eventTime: this.eventTime,
       ...toPublishedRows(rows, this.#contexts.at(-1), erased),
+      rowsAre: rowsAre(this.#meta),
       counts: NOTHING,
     };
   }

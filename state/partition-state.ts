@@ -12,7 +12,7 @@ import type { FoldContext } from "./fold-context.js";
 import { type FoldTip, RecordFolder } from "./fold-records.js";
 import { CHANGELOG_KEY, CHANGES_FROM_KEY, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { openPartition, type PartitionStateOptions } from "./open-partition.js";
-import { encodeMeta, type PartitionMeta, summaryOf } from "./partition-meta.js";
+import { encodeMeta, type PartitionMeta, rowsAre, summaryOf } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
 import { encodeChangesFrom, PartitionUpkeep } from "./partition-upkeep.js";
 import { BatchPreparer } from "./prepare-batch.js";
@@ -287,6 +287,7 @@ export class PartitionState implements RowSource {
       endOffset: tip.offset as Offset,
       eventTime: tip.eventTime,
       ...(this.#publishes ? toPublishedRows(result.touched, this.#active(), [...result.erasedUsers]) : NO_ROWS),
+      rowsAre: rowsAre(meta),
       counts: { folded: result.folded, duplicates: result.duplicates, erased: result.erased, skipped: result.skipped },
     };
     this.#pending.push({

@@ -2,18 +2,23 @@ import { writeFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { caseStudies } from "../../models/evaluation/case-studies.js";
-import { type EvaluationOptions, evaluateModels, type NamedModel } from "../../models/evaluation/evaluate-models.js";
+import { type EvaluationOptions, evaluateShared, type NamedModel } from "../../models/evaluation/evaluate-models.js";
 import type { Friendship } from "../../models/evaluation/friends.js";
 import { pictureOf } from "../../models/evaluation/picture.js";
 import { reportJson } from "../../models/evaluation/report.js";
 import { reportHtml } from "../../models/evaluation/report-html.js";
 import { reportTable } from "../../models/evaluation/report-table.js";
+import { shareRows } from "../../models/evaluation/shared-rows.js";
 import { readHistories } from "../../models/histories.js";
 import { loadModel } from "../../models/model-folder.js";
 import { KindredError } from "../../schemas/errors.js";
+import type { ItemId } from "../../schemas/ids.js";
+import { FILE_FORMATS, type FileFormat } from "../../streams/files/file-rows.js";
+import { ITEM_FIELDS } from "../../streams/files/item-rows.js";
 import type { Terminal } from "../command-frame.js";
-import { integerFlag, printResult } from "../command-options.js";
+import { choiceFlag, integerFlag, printResult } from "../command-options.js";
 import { Progress } from "../progress.js";
+import { type SideInformationFile, sideInformation } from "../side-information.js";
 import { untilStopped } from "../stop-signals.js";
 
 interface EvaluateOptions {
@@ -21,6 +26,11 @@ interface EvaluateOptions {
   readonly train: string;
   readonly test: string;
   readonly friends?: string;
+  readonly cold?: readonly number[];
+  readonly items?: string;
+  readonly itemsFormat?: FileFormat;
+  readonly itemsMap: string;
+  readonly itemsSet: string;
   readonly k: readonly number[];
   readonly users?: number;
   readonly neighbourUsers: number;
@@ -38,6 +48,11 @@ export function addEvaluate(program: Command, terminal: Terminal): void {
     .requiredOption("--train <file>", "histories that users are pooled from: `user item item ...` a line, gzipped or not")
     .requiredOption("--test <file>", "what is to be found, in the same format")
     .option("--friends <file>", "who knows whom: `user friend friend ...` a line")
+    .option("--cold <numbers>", "also users of test whom train lacks, after so many of their first events: 0,1,3,10", eventsFlag)
+    .option("--titles, --items <file>", "side information: titles for what people look at, types for recall by type")
+    .option("--items-format <format>", `${FILE_FORMATS.join(", ")} (default: by the file's name)`, choiceFlag(...FILE_FORMATS))
+    .option("--items-map <field=column,...>", `columns of the fields ${ITEM_FIELDS.join(", ")}`, "")
+    .option("--items-set <field=value,...>", "values that the file lacks, e.g. type=artist", "")
     .option("--k <numbers>", "lengths of lists, comma separated", ksFlag, [20])
     .option("--users <number>", "users who are asked, drawn by the seed (default: all)", integerFlag(1, 2 ** 31))
     .option("--neighbour-users <number>", "users whose neighbours are looked at; 0: none", integerFlag(0, 2 ** 31), 1000)
@@ -45,43 +60,60 @@ export function addEvaluate(program: Command, terminal: Terminal): void {
     .option("--seed <number>", "of all draws", integerFlag(0, 2 ** 32 - 1), 1)
     .option("--html <file>", "a page with charts, cases and a picture of the items")
     .option("--json", "print the result as JSON: u2i of the first model at the top, and the whole report")
+    .addHelpText("after", "\nkindred split makes --train and --test of one file; train the models on that train file, and on nothing else.")
     .action((options: EvaluateOptions) => evaluate(options, terminal));
 }
 
-function ksFlag(text: string): number[] {
-  const ks = text.split(",").map(Number);
-  if (new Set(ks).size !== ks.length || ks.some((k) => !Number.isInteger(k) || k < 1 || k > 10_000))
-    throw new InvalidArgumentError("it must be different integers from 1 to 10000, comma separated.");
-  return ks;
+const ksFlag = (text: string): number[] => differentNumbers(text, 1);
+const eventsFlag = (text: string): number[] => differentNumbers(text, 0);
+
+function differentNumbers(text: string, least: number): number[] {
+  const numbers = text.split(",").map((one) => (one.trim() === "" ? Number.NaN : Number(one)));
+  if (new Set(numbers).size !== numbers.length || numbers.some((one) => !Number.isInteger(one) || one < least || one > 10_000))
+    throw new InvalidArgumentError(`it must be different integers from ${least} to 10000, comma separated.`);
+  return numbers;
 }
 
-async function evaluate({ model, train, test, html, friends, k, json, ...draws }: EvaluateOptions, terminal: Terminal): Promise<void> {
+async function evaluate(options: EvaluateOptions, terminal: Terminal): Promise<void> {
+  const { train, test, html, friends, cold = [], k, json, users, neighbourUsers, rounds, seed } = options;
   const [histories, wanted] = [await readHistories(train), await readHistories(test)];
-  const models = await namedModels(model);
+  const models = await namedModels(options.model);
   const friendships = friends === undefined ? undefined : await friendshipsOf(friends);
+  const infos = options.items === undefined ? undefined : await sideInformation(itemsFile(options, options.items), terminal);
+  const vectors = models.map(({ model }) => model);
+  const shared = shareRows(histories, wanted, vectors, { newcomers: cold.length > 0 });
   const progress = new Progress({ label: "evaluate", unit: "lists", stream: process.stderr });
   const report = await untilStopped((signal) => {
     const onProgress = (done: number, total: number): void => progress.update(done, done / total);
-    const options: EvaluationOptions = { ...draws, ks: k, signal, onProgress, ...(friendships && { friendships }) };
-    return evaluateModels(models, histories, wanted, options);
+    const asked: EvaluationOptions = {
+      ...{ ks: k, newcomers: cold, neighbourUsers, rounds, seed, signal, onProgress },
+      ...(users !== undefined && { users }),
+      ...(friendships && { friendships }),
+      ...(infos && { typeOf: (item) => infos.get(item)?.type }),
+    };
+    return evaluateShared(models, shared, asked);
   }).finally(() => progress.stop());
   if (html !== undefined) {
-    const { seed } = draws;
-    const cases = await caseStudies(models, histories, wanted, { seed });
-    const pictures = models.map((one) => pictureOf(one, histories, { seed }));
+    const shown = { seed, titleOf: (item: ItemId) => infos?.get(item)?.title };
+    const cases = await caseStudies(models, shared, shown);
+    const pictures = models.map((one) => pictureOf(one, histories, shown));
     await writePage(html, reportHtml(report, `${models.map(({ name }) => name).join(", ")} on ${basename(test)}`, { cases, pictures }));
   }
   const text = reportTable(report).trimEnd();
   printResult(terminal, { json: json === true }, reportJson(report), html === undefined ? text : `${text}\n\n${html}`);
 }
 
+const itemsFile = ({ itemsFormat, itemsMap, itemsSet }: EvaluateOptions, path: string): SideInformationFile => ({
+  ...{ path, map: itemsMap, set: itemsSet },
+  ...(itemsFormat && { format: itemsFormat }),
+});
+
 /** By the folder's name; by its path where two are called the same, or like the baseline. */
 async function namedModels(directories: readonly string[]): Promise<NamedModel[]> {
   const names = [...directories.map((directory) => basename(resolve(directory))), "popularity"];
   const clear = new Set(names).size === names.length;
   const models: NamedModel[] = [];
-  for (const [i, directory] of directories.entries())
-    models.push({ name: clear ? names[i]! : directory, model: (await loadModel(directory)).model });
+  for (const [i, directory] of directories.entries()) models.push({ name: clear ? names[i]! : directory, ...(await loadModel(directory)) });
   return models;
 }
 

@@ -1,11 +1,9 @@
 import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
-import { isNumberRange, type SettingValue, type TrainingProgress } from "../../models/model-kind.js";
+import { isNumberRange, type SettingValue } from "../../models/model-kind.js";
 import { type AnyKind, MODEL_KINDS } from "../../models/model-kinds.js";
-import { type TrainingReport, trainInto } from "../../models/train-into.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs } from "../../schemas/ids.js";
-import type { TrainingSet } from "../../schemas/model.js";
 import { parseAssignments } from "../../streams/files/column-map.js";
 import { EVENT_FIELDS, TS_UNITS, type TsUnit } from "../../streams/files/event-rows.js";
 import { FILE_FORMATS, type FileFormat } from "../../streams/files/file-rows.js";
@@ -24,6 +22,7 @@ import {
 } from "../command-options.js";
 import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
+import { trainShown } from "../train-shown.js";
 import { type ItemsSource, type Reading, type ReadSet, setOfFiles, setOfLog, setOfSplit, setOfState } from "../wiring/training-source.js";
 
 interface TrainOptions extends ClientOptions {
@@ -138,7 +137,9 @@ async function trainKind(kind: AnyKind, options: KindOptions, terminal: Terminal
   const settings = Object.fromEntries(Object.keys(kind.about).map((name) => [name, options[name]!]));
   await untilStopped(async (signal) => {
     const { set, ...read } = await readSet(options, terminal, signal);
-    const report = { ...(await trainShown(kind, set, settings, options, signal)), ...read };
+    const { restart = false, checkpointEvery } = options;
+    const work = { signal, restart, checkpointEveryMs: checkpointEvery * 1000 };
+    const report = { ...(await trainShown(into, kind, set, settings, work)), ...read };
     const pairsPerCpuSecond = Math.round(report.pairs / Math.max(1e-9, report.cpuSeconds));
     const text =
       `${report.items} items, ${report.users} users, ${report.pairs} pairs in ${report.cpuSeconds.toFixed(1)} CPU seconds ` +
@@ -147,25 +148,4 @@ async function trainKind(kind: AnyKind, options: KindOptions, terminal: Terminal
     printResult(terminal, options, { ...report, pairsPerCpuSecond, into }, `${text}${rejected}${report.done ? `: ${into}` : ""}`);
     if (!report.done) throw new KindredError("NOT_READY", "stopped before the end; the same command goes on from here", into);
   });
-}
-
-/** Trains with a progress of its own: reading the data took none of its time. */
-async function trainShown(
-  kind: AnyKind,
-  set: TrainingSet,
-  settings: Readonly<Record<string, SettingValue>>,
-  { out, restart, checkpointEvery }: TrainOptions,
-  signal: AbortSignal,
-): Promise<TrainingReport> {
-  const progress = new Progress({ label: "train", unit: "pairs", stream: process.stderr });
-  let note: string | undefined;
-  // What an earlier call did took none of this one's time.
-  let first: { readonly pairs: number; readonly share: number } | undefined;
-  const onProgress = ({ pairs, share, loss, epoch }: TrainingProgress): void => {
-    if (loss !== undefined) note = `epoch ${epoch + 1}, loss ${loss.toFixed(3)}`;
-    first ??= { pairs, share };
-    progress.update(pairs - first.pairs, (share - first.share) / Math.max(1e-9, 1 - first.share), note);
-  };
-  const options = { signal, restart: restart === true, checkpointEveryMs: checkpointEvery * 1000, onProgress };
-  return trainInto(out, kind, set, settings, options).finally(() => progress.stop());
 }

@@ -36,4 +36,4 @@ export function barChart(title: string, bars: readonly Bar[], colour: (place: nu
 }
 
 /** So that it fits beside its bar; the whole is in the bar's title. */
-const shortened = (label: string): string => (label.length <= 22 ? label : `${label.slice(0, 21)}…`);
+const shortened = (label: string): string => (label.length <= 20 ? label : `${label.slice(0, 19)}…`);

@@ -1,11 +1,10 @@
 import type { ItemId } from "../../schemas/ids.js";
-import type { Histories } from "../../schemas/model.js";
-import type { NamedModel } from "./evaluate-models.js";
+import type { NamedModel } from "./measure-model.js";
 import { includes, type Queries, rankAll } from "./rank-all.js";
 import { itemsToItems, type Ranker, usersToItems } from "./ranker.js";
 import { sampleOf } from "./seeded-random.js";
 import { SEGMENTS, segmentsOf } from "./segments.js";
-import { listenersOf, type SharedRows, shareRows } from "./shared-rows.js";
+import { listenersOf, type SharedRows } from "./shared-rows.js";
 
 export interface Listed {
   readonly title: string;
@@ -45,21 +44,12 @@ interface Question {
   readonly wanted: Uint32Array;
 }
 
-/**
- * Lists with names, of a few users and a few items: figures say which model is better, these say what it does.
- * @throws KindredError INVALID_ARGUMENT as evaluateModels does
- */
+/** Lists with names, of a few users and a few items: figures say which model is better, these say what it does. */
 export async function caseStudies(
   models: readonly NamedModel[],
-  train: Histories,
-  test: Histories,
+  shared: SharedRows,
   { users = 3, items = 1, k = 10, seed = 1, titleOf = () => undefined }: CaseOptions = {},
 ): Promise<CaseStudy[]> {
-  const shared = shareRows(
-    train,
-    test,
-    models.map(({ model }) => model),
-  );
   const title = (row: number): string => titleOf(shared.items[row]!) ?? shared.items[row]!;
   const ofUsers = userQuestions(shared, users, seed);
   const ofItems = itemQuestions(shared, items, title);

@@ -3,6 +3,7 @@ import type { QueryValues } from "./list-metrics.js";
 import { includes, type Queries, rankAll } from "./rank-all.js";
 import { SeededRandom } from "./seeded-random.js";
 import type { SharedRows } from "./shared-rows.js";
+import { aucOf } from "./user-auc.js";
 import { usersByCosine } from "./user-neighbours.js";
 
 /** Two users who know each other, either way round. */
@@ -85,16 +86,4 @@ function strangersOf(users: number, friends: Map<number, Uint32Array>, count: nu
     if (u !== v && !includes(friends.get(u) ?? new Uint32Array(0), v)) pairs.push([u, v]);
   }
   return pairs;
-}
-
-/** That a positive scores above a negative, ties a half. */
-export function aucOf(positives: Float64Array, negatives: Float64Array): number {
-  const [high, low] = [positives.slice().sort(), negatives.slice().sort()];
-  let [below, notAbove, wins] = [0, 0, 0];
-  for (const score of high) {
-    while (below < low.length && low[below]! < score) below++;
-    while (notAbove < low.length && low[notAbove]! <= score) notAbove++;
-    wins += (below + notAbove) / 2;
-  }
-  return wins / (high.length * low.length);
 }

@@ -1,6 +1,6 @@
 import type { ItemId } from "../../schemas/ids.js";
 import type { Histories, ItemMatrix } from "../../schemas/model.js";
-import type { NamedModel } from "./evaluate-models.js";
+import type { NamedModel } from "./measure-model.js";
 import { SeededRandom, sampleOf } from "./seeded-random.js";
 import { SEGMENTS, type Segment, segmentsOf } from "./segments.js";
 

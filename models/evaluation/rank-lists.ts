@@ -1,4 +1,4 @@
-import { ListMetrics, type Segments } from "./list-metrics.js";
+import { ListMetrics, type QueryValues, type Segments } from "./list-metrics.js";
 import { type Queries, rankAll } from "./rank-all.js";
 import type { Ranker } from "./ranker.js";
 import { SeededRandom } from "./seeded-random.js";
@@ -7,12 +7,16 @@ import type { SharedRows } from "./shared-rows.js";
 export interface ListOptions {
   readonly ks: readonly number[];
   readonly segments?: Segments;
+  /** By which recall is told too, apart from the other figures. */
+  readonly types?: Segments;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 export interface RankedLists {
   readonly metrics: ListMetrics;
+  /** Recall by type: `recall@20/song`; empty without types. */
+  readonly byType: QueryValues;
   /** By k: how often each shared row is among the first k. */
   readonly counts: ReadonlyMap<number, Uint32Array>;
 }
@@ -41,10 +45,11 @@ export function itemLists(ranker: Ranker, shared: SharedRows, options: ListOptio
 async function rankLists(
   ranker: Ranker,
   shared: SharedRows,
-  { ks, segments, ...options }: ListOptions,
+  { ks, segments, types, ...options }: ListOptions,
   asked: (query: number) => Uint32Array,
 ): Promise<RankedLists> {
   const metrics = new ListMetrics(ks, shared.tested.length, segments);
+  const ofTypes = new ListMetrics(ks, types === undefined ? 0 : shared.tested.length, types);
   const counts = new Map(ks.map((k) => [k, new Uint32Array(shared.items.length)]));
   const queries: Queries = {
     count: shared.tested.length,
@@ -53,7 +58,9 @@ async function rankLists(
   };
   await rankAll(queries, ranker.candidates, { ...options, k: Math.max(...ks) }, (q, list, count) => {
     metrics.add(q, list, count, shared.wanted[q]!);
+    if (types !== undefined) ofTypes.add(q, list, count, shared.wanted[q]!);
     for (const [k, places] of counts) for (let i = 0; i < Math.min(k, count); i++) places[list[i]!]!++;
   });
-  return { metrics, counts };
+  const isByType = (name: string): boolean => types?.names.some((type) => name.endsWith(`/${type}`)) === true;
+  return { metrics, byType: new Map([...ofTypes.values].filter(([name]) => isByType(name))), counts };
 }

@@ -1,4 +1,4 @@
-import type { Comparison, EvaluationReport, Figures, ModelReport } from "./report.js";
+import type { Comparison, EvaluationReport, Figures, ModelReport, SplitFigures } from "./report.js";
 
 /** Differences that are starred: p after Holm's correction below this. */
 export const SIGNIFICANT = 0.05;
@@ -12,21 +12,27 @@ export interface Column {
 }
 
 /** All figures of a report, in groups that belong side by side. Columns that no model has are left out. */
-export function columnGroups({ models, settings }: EvaluationReport): { readonly title: string; readonly columns: readonly Column[] }[] {
-  const task = (name: "u2i" | "i2i" | "u2u", metrics: readonly string[]): Column[] =>
+export function columnGroups(report: EvaluationReport): { readonly title: string; readonly columns: readonly Column[] }[] {
+  const { models, settings, split } = report;
+  const task = (name: "u2i" | "i2i" | "u2u" | "types" | "newcomers", metrics: readonly string[]): Column[] =>
     metrics.map((metric) => ({ title: metric, key: { task: name, metric }, of: (model) => model[name]?.[metric] }));
   const plain = (of: (model: ModelReport) => Figures | undefined, metrics: readonly string[]): Column[] =>
     metrics.map((metric) => ({ title: metric, of: (model) => of(model)?.[metric] }));
   const at = (names: readonly string[]): string[] => settings.ks.flatMap((k) => names.map((name) => name.replace("@", `@${k}`)));
+  const lists = ["recall@", "ndcg@", "precision@", "hit@", "mrr@"];
+  const after = (split.newcomers ?? []).flatMap(({ events }) => at(["recall@", "ndcg@"]).map((name) => `${name} after ${events}`));
+  const near = lists.map((name) => `${name}${settings.neighbours}`);
   const groups = [
-    { title: "items for users (u2i)", columns: task("u2i", at(["recall@", "ndcg@", "precision@", "hit@"])) },
+    { title: "items for users (u2i)", columns: task("u2i", [...at(lists), "auc"]) },
     { title: "recall by popularity of the item", columns: task("u2i", at(["recall@/head", "recall@/middle", "recall@/tail"])) },
+    { title: "recall by type of the item", columns: task("types", Object.keys(models[0]?.types ?? {})) },
+    { title: "users who are new, after their first events", columns: task("newcomers", after) },
     {
       title: "what is shown",
       columns: plain((model) => model.exposure, at(["coverage@", "gini@", "share@/head", "share@/middle", "share@/tail"])),
     },
-    { title: "items for an item (i2i)", columns: task("i2i", at(["recall@", "ndcg@", "hit@"])) },
-    { title: "users for users (u2u)", columns: task("u2u", [`jaccard@${settings.neighbours}`]) },
+    { title: "items for an item (i2i)", columns: task("i2i", at(lists)) },
+    { title: "users for users (u2u)", columns: task("u2u", [`jaccard@${settings.neighbours}`, ...near]) },
     { title: "friends", columns: plain((model) => model.friends, ["auc", `recall@${settings.neighbours}`]) },
   ];
   const has = ({ of }: Column): boolean => models.some((model) => of(model) !== null && of(model) !== undefined);
@@ -48,7 +54,7 @@ export function splitLines({ split, settings, comparisons }: EvaluationReport): 
   const drawn = split.testedUsers < split.testableUsers ? `, drawn from ${n(split.testableUsers)}` : "";
   return [
     `${n(split.users)} users, ${n(split.items)} items, ${n(split.trainInteractions)} interactions in train; ${n(split.testInteractions)} to be found, of ${n(split.testedUsers)} users${drawn}.`,
-    ...(split.usersWithoutHistory > 0 ? [`${n(split.usersWithoutHistory)} users of test have no history and are left out.`] : []),
+    ...(split.usersWithoutHistory > 0 ? [newcomersLine(split)] : []),
     ...(lost > 0
       ? [
           `Nobody can find ${n(lost)} of them: ${n(split.testOfNewItems)} of items that are not in train, ${n(split.testOfKnownItems)} that the user has already.`,
@@ -60,6 +66,13 @@ export function splitLines({ split, settings, comparisons }: EvaluationReport): 
         ]
       : []),
   ];
+}
+
+function newcomersLine({ usersWithoutHistory, newcomers }: SplitFigures): string {
+  const count = usersWithoutHistory.toLocaleString("en-US");
+  if (newcomers === undefined) return `${count} users of test have no history and are left out.`;
+  const after = newcomers.map(({ events, users }) => `${events} (${users.toLocaleString("en-US")} users)`);
+  return `${count} users of test have no history: they are pooled after their first events, ${after.join(", ")}, and the rest is to be found.`;
 }
 
 /** For a terminal: a block of lines for each group, models below each other. */

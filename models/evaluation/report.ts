@@ -1,3 +1,4 @@
+import type { LossPoint } from "../../schemas/model.js";
 import type { Segment } from "./segments.js";
 import type { Difference } from "./significance.js";
 
@@ -20,6 +21,8 @@ export interface SplitFigures {
   readonly testOfNewItems: number;
   /** Test interactions with items of the same user's history: masked, so nobody finds them. */
   readonly testOfKnownItems: number;
+  /** Users of test without a history who have more than so many items there: who was asked after that many of them. */
+  readonly newcomers?: readonly { readonly events: number; readonly users: number }[];
   /** Items of each third, and train interactions that they have. */
   readonly segments: Readonly<Record<Segment, { readonly items: number; readonly interactions: number }>>;
 }
@@ -32,13 +35,19 @@ export interface ModelReport {
   /** Items that can be in its lists. */
   readonly items: number;
   readonly u2i: Figures;
+  /** recall@k by type of the item, where there are several: "recall@20/song". */
+  readonly types?: Figures;
+  /** u2i of users who were not trained on, after their first events: "recall@20 after 3". */
+  readonly newcomers?: Figures;
   /** Items near one item of the user's, held against the test; absent for baselines. */
   readonly i2i?: Figures;
-  /** What the nearest users have in common; absent for baselines. */
+  /** What the nearest users have in common, and whether they are those who are alike later; absent for baselines. */
   readonly u2u?: Figures;
   readonly friends?: { readonly pairs: number; readonly auc: number | null } & { readonly [metric: string]: number | null };
   /** coverage@k and gini@k of u2i's lists over the items of train and test; share@k/head ... of their places. */
   readonly exposure: Figures;
+  /** How the loss went while it was trained, where its folder says so. */
+  readonly losses?: readonly LossPoint[];
   /** Of this process while this model was measured. */
   readonly cpuSeconds: number;
 }
@@ -47,7 +56,7 @@ export interface ModelReport {
 export interface Comparison extends Difference {
   readonly model: string;
   readonly base: string;
-  /** "u2i", "i2i" or "u2u", and its metric. */
+  /** "u2i", "types", "newcomers", "i2i" or "u2u", and its metric. */
   readonly task: string;
   readonly metric: string;
   /** p after Holm's correction for all comparisons of the report. */

@@ -20,28 +20,41 @@ export interface SharedRows {
   readonly testable: number;
   /** Of `tested`. */
   readonly wanted: readonly Uint32Array[];
+  /** Test items by user of train, whether asked or not; empty where there are none. */
+  readonly later: readonly Uint32Array[];
   /** Users of test without a history: there is nothing to pool, and no model is asked. */
   readonly withoutHistory: number;
+  /** Their items in the order of the file, each once. */
+  readonly newcomers: readonly Uint32Array[];
   rowOf(item: ItemId): number | undefined;
 }
 
+export interface ShareOptions {
+  /** Users of test without a history are enough, since they are to be asked after their first events. */
+  readonly newcomers?: boolean;
+}
+
 /** @throws KindredError INVALID_ARGUMENT: arrays that do not fit together, an item or user named twice, no user to evaluate */
-export function shareRows(train: Histories, test: Histories, models: readonly ItemModel[]): SharedRows {
+export function shareRows(train: Histories, test: Histories, models: readonly ItemModel[], options: ShareOptions = {}): SharedRows {
   const rows = new Map<ItemId, number>();
   const add = (item: ItemId): number => {
     const row = rows.get(item) ?? rows.size;
     if (row === rows.size) rows.set(item, row);
     return row;
   };
-  const histories = rowsByUser(train, add, "train");
-  const wanted = rowsByUser(test, add, "test");
+  const histories = rowsByUser(train, add, "train").map(ascending);
+  const found = rowsByUser(test, add, "test");
+  const wanted = found.map(ascending);
   const known = rows.size;
   for (const model of models) for (const item of model.items) add(item);
   const placeInTest = new Map(test.users.map((user, place) => [user, place]));
-  const isTested = (user: string, place: number): boolean =>
-    histories[place]!.length > 0 && (wanted[placeInTest.get(user) ?? -1]?.length ?? 0) > 0;
-  const tested = Uint32Array.from(train.users.flatMap((user, place) => (isTested(user, place) ? [place] : [])));
-  if (tested.length === 0) throw new KindredError("INVALID_ARGUMENT", "no user has a history and items to be found", "test");
+  const later = train.users.map((user) => wanted[placeInTest.get(user) ?? -1] ?? NOTHING);
+  const hasBoth = (user: number): boolean => histories[user]!.length > 0 && later[user]!.length > 0;
+  const tested = Uint32Array.from(train.users.keys()).filter(hasBoth);
+  const familiar = new Set(train.users.filter((_, user) => histories[user]!.length > 0));
+  const newcomers = found.filter((rows, place) => rows.length > 0 && !familiar.has(test.users[place]!));
+  if (tested.length === 0 && !(options.newcomers === true && newcomers.length > 0))
+    throw new KindredError("INVALID_ARGUMENT", "no user has a history and items to be found", "test");
   return {
     items: [...rows.keys()],
     known,
@@ -49,12 +62,17 @@ export function shareRows(train: Histories, test: Histories, models: readonly It
     histories,
     tested,
     testable: tested.length,
-    wanted: Array.from(tested, (place) => wanted[placeInTest.get(train.users[place]!)!]!),
-    withoutHistory: wanted.filter((of) => of.length > 0).length - tested.length,
+    wanted: Array.from(tested, (user) => later[user]!),
+    later,
+    withoutHistory: newcomers.length,
+    newcomers,
     rowOf: (item) => rows.get(item),
   };
 }
 
+const NOTHING = new Uint32Array(0);
+
+/** Each user's rows once, in their order. */
 function rowsByUser({ items, users, starts, rows }: Histories, add: (item: ItemId) => number, where: string): Uint32Array[] {
   if (starts.length !== users.length + 1 || starts[0] !== 0 || starts.at(-1) !== rows.length)
     throw new KindredError("INVALID_ARGUMENT", `${users.length} users with ${starts.length} starts of ${rows.length} rows`, where);
@@ -62,14 +80,10 @@ function rowsByUser({ items, users, starts, rows }: Histories, add: (item: ItemI
   if (new Set(items).size !== items.length) throw new KindredError("INVALID_ARGUMENT", "an item is named twice", where);
   if (rows.some((row) => row >= items.length)) throw new KindredError("INVALID_ARGUMENT", "a row names no item", where);
   const shared = Uint32Array.from(items, add);
-  return users.map((_, user) => distinct(Uint32Array.from(rows.subarray(starts[user], starts[user + 1]), (row) => shared[row]!)));
+  return users.map((_, user) => Uint32Array.from(new Set(rows.subarray(starts[user], starts[user + 1])), (row) => shared[row]!));
 }
 
-/** Ascending, each once. */
-function distinct(rows: Uint32Array): Uint32Array {
-  rows.sort();
-  return rows.filter((row, i) => i === 0 || row !== rows[i - 1]);
-}
+const ascending = (rows: Uint32Array): Uint32Array => rows.slice().sort();
 
 /** So many of the users who are tested, drawn by the seed; all where there are no more. Train stays as it is. */
 export function sampleTested(shared: SharedRows, count: number, seed: number): SharedRows {

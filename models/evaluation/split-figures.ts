@@ -7,7 +7,7 @@ import type { SharedRows } from "./shared-rows.js";
 const lengths = (lists: readonly Uint32Array[]): number => lists.reduce((sum, list) => sum + list.length, 0);
 
 /** How large a split is, and how much of its test nobody can find. */
-export function splitFigures(shared: SharedRows, segments: Segments, listeners: Uint32Array): SplitFigures {
+export function splitFigures(shared: SharedRows, segments: Segments<Segment>, listeners: Uint32Array): SplitFigures {
   const { wanted, histories, tested } = shared;
   const seen = wanted.map((rows, q) => rows.filter((row) => includes(histories[tested[q]!]!, row)));
   const unheard = wanted.map((rows) => rows.filter((row) => listeners[row] === 0));

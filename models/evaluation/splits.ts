@@ -1,7 +1,7 @@
 import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs, ItemId } from "../../schemas/ids.js";
 import type { Histories } from "../../schemas/model.js";
-import { SeededRandom } from "./seeded-random.js";
+import { SeededRandom, sampleOf } from "./seeded-random.js";
 
 /** What a split goes by; the order of a list decides between equal times where only one may be the last. */
 export interface SplitEvent {
@@ -78,6 +78,57 @@ export function holdOut({ items, users, starts, rows }: Histories, share: number
     return own.map((row, i) => ({ user, item: items[row]!, ts: i < held ? 1 : 0, at: i }));
   });
   return splitBy(events, ({ ts }) => ts === 1, items);
+}
+
+/**
+ * Of the users who have something to be pooled and something to be found (two items), `share` drawn at random, one at least, are test with all
+ * that they have, the others are train: nothing is known of them, as of whoever comes tomorrow. `order` as it is where histories are in
+ * order of time, else shuffled, since then what lies first in a file says nothing.
+ * @throws KindredError INVALID_ARGUMENT: a share that is not between 0 and 1, or nobody is left on one side
+ */
+export function holdOutUsers(
+  { items, users, starts, rows }: Histories,
+  share: number,
+  seed: number,
+  order: "as it is" | "shuffled",
+): Split {
+  checkShare(share);
+  const random = new SeededRandom(seed);
+  const own = users.map((_, u) => [...new Set(rows.subarray(starts[u], starts[u + 1]))]);
+  const able = [...users.keys()].filter((u) => own[u]!.length > 1);
+  const drawn = sampleOf(able.length, Math.max(1, Math.floor(able.length * share)), seed);
+  const held = new Set(Array.from(drawn, (place) => able[place]!));
+  if (held.size === 0 || held.size === users.length)
+    throw new KindredError(
+      "INVALID_ARGUMENT",
+      `${users.length} users, ${able.length} of them with two items, are too few to hold some out`,
+      "users",
+    );
+  const side = (isTest: boolean): Histories => {
+    const of = [...users.entries()].filter(([u]) => held.has(u) === isTest);
+    return historiesOf(items, new Map(of.map(([u, user]) => [user, isTest && order === "shuffled" ? shuffled(own[u]!, random) : own[u]!])));
+  };
+  return { train: side(false), test: side(true) };
+}
+
+function shuffled(rows: readonly number[], random: SeededRandom): number[] {
+  const left = [...rows];
+  return rows.map(() => left.splice(random.below(left.length), 1)[0]!);
+}
+
+/** Each user's items by their first events, in order of time; of equal times the earlier in the list first. */
+export function historiesInTime(events: readonly SplitEvent[]): Histories {
+  const touches = firstTouches(events).sort((a, b) => a.ts - b.ts || a.at - b.at);
+  const rows = new Map<ItemId, number>();
+  const byUser = new Map<string, number[]>();
+  for (const { user, item } of touches) {
+    const row = rows.get(item) ?? rows.size;
+    rows.set(item, row);
+    const own = byUser.get(user);
+    if (own === undefined) byUser.set(user, [row]);
+    else own.push(row);
+  }
+  return historiesOf([...rows.keys()], byUser);
 }
 
 function checkShare(share: number): void {

@@ -1,9 +1,9 @@
 import type { ItemModel } from "../../schemas/model.js";
-import type { QueryValues } from "./list-metrics.js";
+import { ListMetrics, type QueryValues } from "./list-metrics.js";
 import { type Candidates, type Queries, rankAll } from "./rank-all.js";
 import { itemsToItems, type Ranker } from "./ranker.js";
 import { sampleOf } from "./seeded-random.js";
-import { listenersOf, type SharedRows } from "./shared-rows.js";
+import type { SharedRows } from "./shared-rows.js";
 import { TopK } from "./top-k.js";
 
 export interface NeighbourOptions {
@@ -36,12 +36,19 @@ function pooledUsers(items: Ranker, { histories }: SharedRows): Ranker {
 
 /**
  * What the k users nearest to a user have in common with it: the mean Jaccard of their train items with its own, places that stayed empty
- * count as 0. Held against `exactJaccard`, the most that any k can have.
+ * count as 0. Held against `exactJaccard`, the most that any k can have. And whether they are those who later do as the user does: recall and
+ * the like against `alikeLater`.
  */
-export async function neighbourJaccard(ranker: Ranker, shared: SharedRows, options: NeighbourOptions): Promise<QueryValues> {
+export async function neighbourJaccard(
+  ranker: Ranker,
+  shared: SharedRows,
+  alikeLater: readonly Uint32Array[],
+  options: NeighbourOptions,
+): Promise<QueryValues> {
   const { some } = asked(shared, options);
   const { histories } = shared;
   const values = new Float64Array(some.length);
+  const metrics = new ListMetrics([options.k], some.length);
   const queries: Queries = {
     count: some.length,
     fill: (q, target, at) => ranker.pool(histories[some[q]!]!, target, at),
@@ -50,37 +57,69 @@ export async function neighbourJaccard(ranker: Ranker, shared: SharedRows, optio
   await rankAll(queries, ranker.candidates, options, (q, list, count) => {
     const own = histories[some[q]!]!;
     for (let i = 0; i < count; i++) values[q]! += jaccard(own, histories[list[i]!]!) / options.k;
+    // Whoever is alike nobody later asks for nothing.
+    if (alikeLater[q]!.length > 0) metrics.add(q, list, count, alikeLater[q]!);
   });
-  return new Map([[`jaccard@${options.k}`, values]]);
+  return new Map([[`jaccard@${options.k}`, values], ...metrics.values]);
 }
 
 /** The same of the k users with the largest Jaccard, found by counting over the listeners of each item. */
 export function exactJaccard(shared: SharedRows, options: NeighbourOptions): QueryValues {
   const { some } = asked(shared, options);
-  const { histories } = shared;
-  const { starts, users } = listenersByItem(shared);
-  const common = new Uint32Array(histories.length);
-  const [rows, scores, best] = [new Uint32Array(options.k), new Float64Array(options.k), new TopK(options.k)];
-  const values = Float64Array.from(some, (user) => {
-    options.signal?.throwIfAborted();
-    common.fill(0);
-    for (const item of histories[user]!) for (let i = starts[item]!; i < starts[item + 1]!; i++) common[users[i]!]!++;
-    for (const [other, both] of common.entries())
-      if (both > 0 && other !== user) best.offer(other, both / (histories[user]!.length + histories[other]!.length - both));
-    const count = best.take(rows, scores);
-    return scores.subarray(0, count).reduce((sum, score) => sum + score, 0) / options.k;
+  const values = new Float64Array(some.length);
+  mostAlike(shared.histories, shared.items.length, some, options, (q, _, scores) => {
+    values[q] = scores.reduce((sum, score) => sum + score, 0) / options.k;
   });
   return new Map([[`jaccard@${options.k}`, values]]);
 }
 
-/** Item i has users[starts[i]] to users[starts[i + 1] - 1]. */
-function listenersByItem(shared: SharedRows): { starts: Uint32Array; users: Uint32Array } {
-  const counts = listenersOf(shared);
-  const starts = new Uint32Array(counts.length + 1);
-  for (const [item, count] of counts.entries()) starts[item + 1] = starts[item]! + count;
-  const users = new Uint32Array(starts.at(-1)!);
+/**
+ * Of those who are asked, the k users whose items of test have the largest Jaccard with their own, ascending: fewer where fewer have anything in
+ * common. Train has no say in it, so it tells which neighbours stay neighbours.
+ */
+export function alikeLater(shared: SharedRows, options: NeighbourOptions): readonly Uint32Array[] {
+  const { some } = asked(shared, options);
+  const lists: Uint32Array[] = [];
+  // Only who can be found, which takes a history.
+  const later = shared.later.map((rows, user) => (shared.histories[user]!.length > 0 ? rows : rows.subarray(0, 0)));
+  mostAlike(later, shared.items.length, some, options, (q, users) => {
+    lists[q] = users.slice().sort();
+  });
+  return lists;
+}
+
+type OnAlike = (query: number, users: Uint32Array, scores: Float64Array) => void;
+
+/** The k other users of each who have most in common with it, by Jaccard, best first; of equals the earlier. */
+function mostAlike(
+  sets: readonly Uint32Array[],
+  items: number,
+  some: Uint32Array,
+  { k, signal }: NeighbourOptions,
+  onAlike: OnAlike,
+): void {
+  const { starts, users } = ownersByItem(sets, items);
+  const common = new Uint32Array(sets.length);
+  const [rows, scores, best] = [new Uint32Array(k), new Float64Array(k), new TopK(k)];
+  for (const [q, user] of some.entries()) {
+    signal?.throwIfAborted();
+    common.fill(0);
+    for (const item of sets[user]!) for (let i = starts[item]!; i < starts[item + 1]!; i++) common[users[i]!]!++;
+    for (const [other, both] of common.entries())
+      if (both > 0 && other !== user) best.offer(other, both / (sets[user]!.length + sets[other]!.length - both));
+    const count = best.take(rows, scores);
+    onAlike(q, rows.subarray(0, count), scores.subarray(0, count));
+  }
+}
+
+/** Item i is in the sets users[starts[i]] to users[starts[i + 1] - 1]. */
+function ownersByItem(sets: readonly Uint32Array[], items: number): { starts: Uint32Array; users: Uint32Array } {
+  const starts = new Uint32Array(items + 1);
+  for (const set of sets) for (const item of set) starts[item + 1]!++;
+  for (let item = 0; item < items; item++) starts[item + 1]! += starts[item]!;
+  const users = new Uint32Array(starts[items]!);
   const next = starts.slice();
-  for (const [user, history] of shared.histories.entries()) for (const item of history) users[next[item]!++] = user;
+  for (const [user, set] of sets.entries()) for (const item of set) users[next[item]!++] = user;
   return { starts, users };
 }
 

@@ -53,7 +53,7 @@ async function wholeServer(): Promise<TestServer & { driver: PipelineDriver }> {
     intake: driver.intake,
     applied,
     readModel,
-    users: () => engine,
+    of: { users: engine, itemVectors: RandomIndexing.of(REF) },
     owner: {
       profile: async (user) => driver.state.profile(user),
       summary: async () => driver.state.summary(),
@@ -63,7 +63,6 @@ async function wholeServer(): Promise<TestServer & { driver: PipelineDriver }> {
     },
     rules: () => driver.rules(),
     foldSettings,
-    itemVectors: () => RandomIndexing.of(REF),
   });
   return Object.assign(server, { driver });
 }

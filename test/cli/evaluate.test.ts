@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { saveModel } from "../../models/model-folder.js";
 import type { ItemId } from "../../schemas/ids.js";
+import type { LossPoint } from "../../schemas/model.js";
 import { type CommandEnd, runCommand } from "../harness/run-command.js";
 
 describe("kindred evaluate", () => {
@@ -21,13 +22,14 @@ describe("kindred evaluate", () => {
   };
 
   /** Who has a goes on to c, who has b to d: `way` 1 knows it, -1 believes the opposite. */
-  async function model(name: string, way: 1 | -1): Promise<string> {
+  async function model(name: string, way: 1 | -1, losses?: LossPoint[]): Promise<string> {
     const items = ["a", "b", "c", "d"] as ItemId[];
     const input = { dims: 2, values: Float32Array.of(1, 0, 0, 1, 1, 0, 0, 1) };
     const output = { dims: 2, values: Float32Array.of(0, 0, 0, 0, way, -way, -way, way) };
     const data = { users: 1, interactions: 1, fingerprint: "0".repeat(64) };
     const folder = join(directory, name);
-    await saveModel(folder, { kind: "item2vec", items, input, output, score: "dot" }, { seed: 1, data, settings: {}, metrics: {} });
+    const description = { seed: 1, data, settings: {}, metrics: {}, ...(losses && { losses }) };
+    await saveModel(folder, { kind: "item2vec", items, input, output, score: "dot" }, description);
     return folder;
   }
 
@@ -59,6 +61,33 @@ describe("kindred evaluate", () => {
     expect(html).toContain("<title>right, wrong on test.txt</title>");
     expect(html).toContain("<circle");
     expect(html).toContain("near a (head, 20 users)");
+  });
+
+  it("asks for users who were held out after their first events, by type, and shows titles and losses", async () => {
+    const items = file("items.csv", "item,type,title\na,song,Alpha\nb,song,Beta\nc,podcast,Gamma\nd,song,\nbad line\n");
+    const page = join(directory, "report.html");
+    const held = file("held.txt", `${users.map(({ user, of, next }) => `new-${user} ${of} ${next}`).join("\n")}\n`);
+    const folder = await model("right", 1, [
+      { share: 0, loss: 2 },
+      { share: 1, loss: 1 },
+    ]);
+    const { code, out, err } = await evaluate(
+      ...["--model", folder, "--train", train(), "--test", held, "--k", "1", "--cold", "0,1", "--html", page, "--items", items, "--json"],
+    );
+    expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining("1 lines") });
+    const printed = JSON.parse(out);
+    expect(printed.models[0].newcomers).toMatchObject({ "recall@1 after 0": 0, "recall@1 after 1": 1 });
+    expect(printed.split.newcomers).toEqual([
+      { events: 0, users: 40 },
+      { events: 1, users: 40 },
+    ]);
+    const html = readFileSync(page, "utf8");
+    expect(html).toContain("near Alpha (head, 20 users)");
+    expect(html).toContain("recall@1 after 1");
+    expect(html).toContain("<polyline");
+    // Typed by the file: both songs and podcasts are wanted by those who are asked.
+    const typed = await evaluate("--model", folder, "--train", train(), "--test", test(), "--k", "1", "--titles", items, "--json");
+    expect(JSON.parse(typed.out).models[0].types).toEqual({ "recall@1/song": 1, "recall@1/podcast": 1 });
   });
 
   it("calls models by their paths where folders have one name", async () => {

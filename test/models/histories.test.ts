@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { HistoriesBuilder, popularityOf, readHistories } from "../../models/histories.js";
 import type { ItemId } from "../../schemas/ids.js";
@@ -73,6 +74,28 @@ describe("readHistories", () => {
   it("refuses what is no file", async () => {
     await expect(readHistories(join(directory, "none"))).rejects.toMatchObject({ code: "FILE_FORMAT" });
     await expect(readHistories(directory)).rejects.toMatchObject({ code: "FILE_FORMAT" });
+  });
+});
+
+describe("HistoriesBuilder", () => {
+  it("makes what sets make, however users come in portions and items repeat", () => {
+    const item = fc.integer({ min: 0, max: 40 }).map((i) => `an item with a long name ${i}` as ItemId);
+    const portions = fc.array(fc.tuple(fc.constantFrom("u", "v", "w", "__proto__"), fc.array(item, { maxLength: 12 })));
+    fc.assert(
+      fc.property(portions, (all) => {
+        const builder = new HistoriesBuilder();
+        const wanted = new Map<string, Set<string>>();
+        for (const [user, items] of all) {
+          builder.add(user, items);
+          wanted.set(user, new Set([...(wanted.get(user) ?? []), ...items]));
+        }
+        const built = builder.build();
+        expect(built.items).toEqual([...new Set(all.flatMap(([, items]) => items))]);
+        expect(built.users).toEqual([...wanted.keys()]);
+        expect(Object.values(sets(built))).toEqual([...wanted.values()].map((own) => [...own]));
+        expect(built.rows.length).toBe(built.starts.at(-1));
+      }),
+    );
   });
 });
 

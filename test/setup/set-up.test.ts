@@ -161,7 +161,7 @@ describe("the set-up", () => {
     expect(plain).toMatch(/^system packages are missing; run: sudo apt-get install -y g\+\+ make/);
     expect(plain).not.toContain("python");
     expect(tests).toMatch(
-      /^system packages are missing; run: sudo apt-get install -y g\+\+ make.* python3-venv .*openjdk-17-jre-headless maven kcat$/,
+      /^system packages are missing; run: sudo apt-get install -y g\+\+ make.* python3-venv .*openjdk-17-jre-headless maven kcat chromium$/,
     );
   });
 

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { caseStudies } from "../../../models/evaluation/case-studies.js";
+import { shareRows } from "../../../models/evaluation/shared-rows.js";
 import type { ItemId } from "../../../schemas/ids.js";
 import type { ItemModel } from "../../../schemas/model.js";
 import { historiesOf } from "./made-up-split.js";
@@ -19,7 +20,7 @@ const test = historiesOf({ ann: ["c"], bob: ["d"] });
 it("asks users and the most popular item of each third, and names what it finds", async () => {
   const titles: Record<string, string> = { a: "Alpha", c: "Gamma" };
   const named = { name: "one", model };
-  const cases = await caseStudies([named], train, test, { k: 2, titleOf: (item) => titles[item] });
+  const cases = await caseStudies([named], shareRows(train, test, [model]), { k: 2, titleOf: (item) => titles[item] });
   const shown = cases.map(({ title, given, lists }) => [
     title,
     given,
@@ -37,6 +38,6 @@ it("asks users and the most popular item of each third, and names what it finds"
 
 it("shows the beginning of a long history, and how long it is", async () => {
   const long = historiesOf({ u: Array.from({ length: 30 }, (_, i) => `i${i}`) });
-  const [one] = await caseStudies([{ name: "m", model }], long, historiesOf({ u: ["a"] }), { users: 1, items: 0 });
+  const [one] = await caseStudies([{ name: "m", model }], shareRows(long, historiesOf({ u: ["a"] }), [model]), { users: 1, items: 0 });
   expect([one!.given.length, one!.givenCount, one!.lists[0]!.items]).toEqual([12, 30, []]);
 });

@@ -166,6 +166,48 @@ describe("evaluateModels", () => {
     expect(reportOf(beside.models, "b").u2i["recall@20"]).toBeLessThan(reportOf(alone.models, "a").u2i["recall@20"]!);
   });
 
+  it("asks whom training did not know after their first events, in the order of the file, and finds the rest", async () => {
+    const train = historiesOf({ ann: ["a", "b"], bob: ["a", "c"], eve: ["a"] });
+    const test = historiesOf({ new: ["c", "a", "b"], short: ["b", "a"] });
+    const one = { dims: 3, values: Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1) };
+    // Who has c goes on to b, others to a.
+    const output = { dims: 3, values: Float32Array.of(0.5, 1, 0.5, 0, 0, 1, 0.1, 0.1, 0) };
+    const model: ItemModel = { kind: "k", items: ["a", "b", "c"] as ItemId[], input: one, output, score: "dot" };
+    const { split, models } = await evaluateModels([named("m", model)], train, test, { ks: [1], newcomers: [0, 1, 2], rounds: 10 });
+    expect(split).toMatchObject({
+      testedUsers: 0,
+      usersWithoutHistory: 2,
+      newcomers: [
+        { events: 0, users: 2 },
+        { events: 1, users: 2 },
+        { events: 2, users: 1 },
+      ],
+    });
+    const found = (name: string, events: number) => reportOf(models, name).newcomers?.[`recall@1 after ${events}`];
+    // With nothing there is nothing to pool; popularity says a, one of the three and one of the two.
+    expect([found("m", 0), found("popularity", 0)]).toEqual([0, (1 / 3 + 1 / 2) / 2]);
+    // `new` has c and gets b, of the two that are left; `short` has b and gets a.
+    expect([found("m", 1), found("popularity", 1)]).toEqual([(1 / 2 + 1) / 2, (1 / 2 + 1) / 2]);
+    expect([found("m", 2), found("popularity", 2)]).toEqual([1, 1]);
+    expect(reportOf(models, "m").u2i["recall@1"]).toBeNull();
+    expect(reportTable(await evaluateModels([named("m", model)], train, test, { newcomers: [1] }))).toContain(
+      "after their first events, 1 (2 users)",
+    );
+    await expect(evaluateModels([], train, test, {})).rejects.toThrow("no user has a history");
+  });
+
+  it("tells recall by type of the item: of side information, else of the id; of one type alone it says nothing", async () => {
+    const train = historiesOf({ ann: ["song:1"], bob: ["song:1", "song:2", "x"], eve: ["song:2", "song:1"] });
+    const test = historiesOf({ ann: ["song:2", "x"], bob: ["live:1"] });
+    const typeOf = (item: ItemId) => (item === "x" ? "podcast" : undefined);
+    const options = { ks: [1], rounds: 0, neighbourUsers: 0 };
+    const { models } = await evaluateModels([], train, test, { ...options, typeOf });
+    // Popularity gives Ann song:2 and not x; Bob's is nobody's.
+    expect(models[0]!.types).toEqual({ "recall@1/song": 1, "recall@1/podcast": 0, "recall@1/live": 0 });
+    const report = await evaluateModels([], train, historiesOf({ ann: ["song:2"] }), { ...options, typeOf: () => "song" });
+    expect(report.models[0]!.types).toBeUndefined();
+  });
+
   it("asks a sample of the users, the same for all, and says so", async () => {
     const options = { users: 40, rounds: 0, neighbourUsers: 0 };
     const report = await evaluateModels([named("a"), named("b")], train, test, options);
@@ -199,6 +241,8 @@ describe("evaluateModels", () => {
     ["a k of 0", { ks: [0] }],
     ["a k twice", { ks: [5, 5] }],
     ["no users", { users: 0 }],
+    ["newcomers after one number twice", { newcomers: [1, 1] }],
+    ["newcomers after half an event", { newcomers: [0.5] }],
     ["half a neighbour", { neighbours: 0.5 }],
     ["rounds below 0", { rounds: -1 }],
     ["a seed that is none", { seed: Number.NaN }],

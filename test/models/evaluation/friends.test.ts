@@ -1,21 +1,9 @@
 import { expect, it } from "vitest";
-import { aucOf, friendFigures } from "../../../models/evaluation/friends.js";
-import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
+import { friendFigures } from "../../../models/evaluation/friends.js";
 import { shareRows } from "../../../models/evaluation/shared-rows.js";
 import type { ItemId } from "../../../schemas/ids.js";
 import type { ItemModel } from "../../../schemas/model.js";
 import { historiesOf } from "./made-up-split.js";
-
-it("aucOf is the share of pairs that are in order, ties a half", () => {
-  const random = new SeededRandom(2);
-  const draw = (n: number): Float64Array => Float64Array.from({ length: n }, () => random.below(6));
-  for (let i = 0; i < 20; i++) {
-    const [high, low] = [draw(1 + random.below(20)), draw(1 + random.below(20))];
-    const pairs = [...high].flatMap((a) => Array.from(low, (b) => (a > b ? 1 : a === b ? 0.5 : 0)));
-    expect(aucOf(high, low)).toBeCloseTo(pairs.reduce((sum: number, x) => sum + x, 0) / pairs.length, 12);
-  }
-  expect(aucOf(Float64Array.of(), Float64Array.of(1))).toBeNaN();
-});
 
 /** Ten circles of four users who have one item of their own, all friends within. */
 const circles = Object.fromEntries(Array.from({ length: 40 }, (_, u) => [`u${u}`, [`i${Math.floor(u / 4)}`, "all"]]));

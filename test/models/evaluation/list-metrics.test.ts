@@ -16,10 +16,12 @@ it("gives the values worked out by hand", () => {
     "recall@2": 1 / 3,
     "precision@2": 1 / 2,
     "hit@2": 1,
+    "mrr@2": 1,
     "ndcg@2": 1 / ideal2,
     "recall@4": 2 / 3,
     "precision@4": 1 / 2,
     "hit@4": 1,
+    "mrr@4": 1,
     "ndcg@4": (1 + 1 / Math.log2(5)) / ideal4,
   };
   const found = valuesOf(metrics);
@@ -30,10 +32,10 @@ it("gives the values worked out by hand", () => {
 it("counts a list that is shorter than k as k places", () => {
   const metrics = new ListMetrics([5], 1);
   metrics.add(0, Uint32Array.of(7, 0, 0, 0, 0), 1, Uint32Array.of(7));
-  expect(valuesOf(metrics)).toEqual({ "recall@5": 1, "precision@5": 0.2, "ndcg@5": 1, "hit@5": 1 });
+  expect(valuesOf(metrics)).toEqual({ "recall@5": 1, "precision@5": 0.2, "ndcg@5": 1, "hit@5": 1, "mrr@5": 1 });
   // What lies behind the list's end is no item of it.
   metrics.add(0, Uint32Array.of(7, 0, 0, 0, 0), 1, Uint32Array.of(0));
-  expect(valuesOf(metrics)).toEqual({ "recall@5": 0, "precision@5": 0, "ndcg@5": 0, "hit@5": 0 });
+  expect(valuesOf(metrics)).toEqual({ "recall@5": 0, "precision@5": 0, "ndcg@5": 0, "hit@5": 0, "mrr@5": 0 });
 });
 
 it("takes a segment's recall over what is wanted of it, and leaves out who wants nothing of it", () => {
@@ -58,6 +60,7 @@ function naive(list: readonly number[], wanted: readonly number[], k: number): R
     [`precision@${k}`]: ranks.length / k,
     [`ndcg@${k}`]: dcg(gains) / dcg(ideal),
     [`hit@${k}`]: ranks.length === 0 ? 0 : 1,
+    [`mrr@${k}`]: ranks.length === 0 ? 0 : 1 / (1 + Math.min(...ranks)),
   };
 }
 

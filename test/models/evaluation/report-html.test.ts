@@ -23,9 +23,8 @@ it("has every model's figures, and intervals where there is something to compare
     const cells = rows.flatMap((row) => [...row.matchAll(/<td[^>]*>([\d.]+)\*?<\/td>/g)].map(([, cell]) => cell));
     for (const value of Object.values(u2i)) if (value !== null) expect(cells).toContain(value.toFixed(4));
   }
-  // Whatever is compared is shown, but for the precision of i2i, which says what its recall says.
-  const compared = report.comparisons.filter(({ task, metric }) => task !== "i2i" || !metric.startsWith("precision"));
-  expect([...html.matchAll(/class="whisker"/g)]).toHaveLength(compared.length);
+  // Whatever is compared is shown.
+  expect([...html.matchAll(/class="whisker"/g)]).toHaveLength(report.comparisons.length);
 });
 
 it("draws the interval of a difference from where the first model's bar ends", async () => {
@@ -57,6 +56,22 @@ it("shows cases and pictures where they are given", async () => {
   expect(html).toContain("<ol><li><b>");
   expect(html).not.toContain("<script");
   expect(unbalanced(html)).toEqual([]);
+});
+
+it("draws the losses of each model that has them, from the first to the last", async () => {
+  const report = await madeUpReport(["first", "second"], 0);
+  const losses = [0, 0.5, 1].map((share) => ({ share, loss: 4 - 3 * share }));
+  const html = reportHtml({ ...report, models: report.models.map((model, m) => (m === 1 ? { ...model, losses } : model)) }, "Made up");
+  const lines = [...html.matchAll(/<polyline points="([^"]+)"/g)].map(([, points]) =>
+    points!.split(" ").map((xy) => xy.split(",").map(Number)),
+  );
+  expect(lines).toHaveLength(1);
+  const [from, middle, to] = lines[0] as [number[], number[], number[]];
+  // Downwards, which is where y grows; the middle halfway.
+  expect(to[1]).toBeGreaterThan(from[1]!);
+  expect(middle[0]).toBeCloseTo((from[0]! + to[0]!) / 2, 1);
+  expect(middle[1]).toBeCloseTo((from[1]! + to[1]!) / 2, 1);
+  expect(html).toContain("<h2>loss while training</h2>");
 });
 
 it("has no table of differences where none were looked for", async () => {

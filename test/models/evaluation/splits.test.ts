@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cutLeaving, holdOut, leaveLastOut, type Split, type SplitEvent, splitAtTime } from "../../../models/evaluation/splits.js";
+import {
+  cutLeaving,
+  historiesInTime,
+  holdOut,
+  holdOutUsers,
+  leaveLastOut,
+  type Split,
+  type SplitEvent,
+  splitAtTime,
+} from "../../../models/evaluation/splits.js";
 import type { ItemId } from "../../../schemas/ids.js";
 import type { Histories } from "../../../schemas/model.js";
 import { historiesOf } from "./made-up-split.js";
@@ -104,4 +113,44 @@ describe("holdOut", () => {
   it("keeps the numbering of the items", () => {
     expect(holdOut(all, 0.5, 1).train.items).toEqual(all.items);
   });
+});
+
+describe("holdOutUsers", () => {
+  const all = historiesOf(
+    Object.fromEntries(Array.from({ length: 20 }, (_, u) => [`u${u}`, ["a", "b", `c${u}`].slice(0, u === 0 ? 1 : 3)])),
+  );
+
+  it("gives each user to one side with all that they have, and needs two items to test somebody", () => {
+    for (let seed = 0; seed < 30; seed++) {
+      const { train, test } = read(holdOutUsers(all, 0.25, seed, "as it is"));
+      expect([Object.keys(train).length, Object.keys(test).length]).toEqual([16, 4]);
+      expect({ ...train, ...test }).toEqual(byUser(all));
+      expect(test).not.toHaveProperty("u0");
+    }
+  });
+
+  it("draws the same for a seed, and shuffles only when told: every item is first about as often", () => {
+    expect(read(holdOutUsers(all, 0.5, 7, "shuffled"))).toEqual(read(holdOutUsers(all, 0.5, 7, "shuffled")));
+    const two = historiesOf({ u: ["a", "b", "c"], v: ["a"] });
+    const first = new Map<string, number>();
+    for (let seed = 0; seed < 900; seed++) {
+      const { test } = read(holdOutUsers(two, 0.5, seed, "shuffled"));
+      expect([...test["u"]!].sort()).toEqual(["a", "b", "c"]);
+      first.set(test["u"]![0]!, (first.get(test["u"]![0]!) ?? 0) + 1);
+    }
+    // 300 expected, standard deviation 14.
+    for (const count of first.values()) expect(Math.abs(count - 300)).toBeLessThan(70);
+  });
+
+  it("refuses where nobody is left on one side", () => {
+    const refused = expect.objectContaining({ code: "INVALID_ARGUMENT" });
+    expect(() => holdOutUsers(historiesOf({ u: ["a"], v: ["b"] }), 0.5, 1, "as it is")).toThrow(refused);
+    expect(() => holdOutUsers(historiesOf({ u: ["a", "b"] }), 0.5, 1, "as it is")).toThrow(refused);
+    expect(() => holdOutUsers(all, 1, 1, "as it is")).toThrow(refused);
+  });
+});
+
+it("historiesInTime has each item where its first event was, in order of time", () => {
+  const events = [event("u", "late", 9), event("u", "b", 4), event("v", "x", 1), event("u", "a", 4), event("u", "late", 2)];
+  expect(byUser(historiesInTime(events))).toEqual({ u: ["late", "b", "a"], v: ["x"] });
 });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
 import { shareRows } from "../../../models/evaluation/shared-rows.js";
-import { exactJaccard, jaccard, neighbourJaccard, usersByCosine } from "../../../models/evaluation/user-neighbours.js";
+import { alikeLater, exactJaccard, jaccard, neighbourJaccard, usersByCosine } from "../../../models/evaluation/user-neighbours.js";
 import type { ItemId } from "../../../schemas/ids.js";
 import type { ItemModel } from "../../../schemas/model.js";
 import { historiesOf, madeUp } from "./made-up-split.js";
@@ -10,6 +10,7 @@ const random = new SeededRandom(4);
 const made = madeUp(() => random.next() / 2 ** 32);
 const shared = shareRows(historiesOf(made.train), historiesOf(made.test), [made.model]);
 const OPTIONS = { k: 7, users: 1000, seed: 1 };
+const later = (options: typeof OPTIONS) => alikeLater(shared, options);
 
 /** By sets of names. */
 function naiveJaccard(a: readonly string[], b: readonly string[]): number {
@@ -43,7 +44,7 @@ const oneHot = (items: readonly ItemId[]): ItemModel => {
 it("neighbourJaccard is that of the k nearest by cosine of pooled vectors", async () => {
   const lists = Object.values(made.train);
   const model = oneHot(shared.items);
-  const found = (await neighbourJaccard(usersByCosine(model, shared), shared, OPTIONS)).get("jaccard@7")!;
+  const found = (await neighbourJaccard(usersByCosine(model, shared), shared, later(OPTIONS), OPTIONS)).get("jaccard@7")!;
   const most = exactJaccard(shared, OPTIONS).get("jaccard@7")!;
   for (const [user, own] of lists.entries()) {
     const near = lists.flatMap((other, place) => {
@@ -66,9 +67,30 @@ it("neighbourJaccard is that of the k nearest by cosine of pooled vectors", asyn
   }
 });
 
+it("alikeLater knows the users whose items of test have most in common", () => {
+  const users = Object.keys(made.train);
+  const found = later(OPTIONS);
+  for (const [u, user] of users.entries()) {
+    const values = users.map((other) => naiveJaccard(made.test[user]!, made.test[other]!) || 0);
+    const others = [...users.keys()].filter((v) => v !== u && values[v]! > 0);
+    const best = others.sort((a, b) => values[b]! - values[a]! || a - b).slice(0, 7);
+    expect([...found[u]!]).toEqual(best.sort((a, b) => a - b));
+  }
+});
+
+it("finds those who are alike later where vectors say who they are, and asks nothing of who is alike nobody", async () => {
+  const train = historiesOf({ a: ["x"], b: ["x"], c: ["y"], d: ["y"], e: ["z"] });
+  const test = historiesOf({ a: ["s"], b: ["s"], c: ["t", "u", "s"], d: ["t", "u"], e: ["r"] });
+  const rows = shareRows(train, test, []);
+  const one = { k: 1, users: 10, seed: 1 };
+  expect(alikeLater(rows, one).map((list) => [...list])).toEqual([[1], [0], [3], [2], []]);
+  const found = await neighbourJaccard(usersByCosine(oneHot(rows.items), rows), rows, alikeLater(rows, one), one);
+  expect([...found.get("recall@1")!]).toEqual([1, 1, 1, 1, Number.NaN]);
+});
+
 it("asks for a sample of the users, the same for each model", async () => {
   const some = { ...OPTIONS, users: 10 };
-  expect((await neighbourJaccard(usersByCosine(made.model, shared), shared, some)).get("jaccard@7")).toHaveLength(10);
+  expect((await neighbourJaccard(usersByCosine(made.model, shared), shared, later(some), some)).get("jaccard@7")).toHaveLength(10);
   expect(exactJaccard(shared, some)).toEqual(exactJaccard(shared, some));
   const all = [...exactJaccard(shared, OPTIONS).get("jaccard@7")!];
   for (const value of exactJaccard(shared, some).get("jaccard@7")!) expect(all).toContain(value);
