@@ -5,6 +5,8 @@ import type { Trained, TrainingOptions, TrainingState } from "./model-kind.js";
 
 const REPORT_EVERY_MS = 500;
 const CHECKPOINT_EVERY_MS = 60_000;
+/** Training goes on for so many times as long as a checkpoint took, however often they are wanted. */
+const WORK_PER_PAUSE = 9;
 
 /** What a run of the trainer gives beside the model that is made of its tables. */
 export type SkipGramRun = Omit<Trained, "model"> & { readonly tables: SkipGramTables };
@@ -43,11 +45,13 @@ async function checkpointed(trainer: SkipGramTrainer, dims: number, options: Tra
       throw translated(error);
     });
   if (onCheckpoint === undefined) return train();
+  let took = 0;
   for (;;) {
-    const timer = setTimeout(() => trainer.stop(), checkpointEveryMs);
+    const timer = setTimeout(() => trainer.stop(), Math.max(checkpointEveryMs, WORK_PER_PAUSE * took));
     const done = await train().finally(() => clearTimeout(timer));
     const progress = trainer.progress();
     if (done || stopped() || !Number.isFinite(progress.loss)) return done;
+    const startedAt = performance.now();
     await onCheckpoint(
       stateOf(
         coded(() => trainer.read()),
@@ -55,6 +59,7 @@ async function checkpointed(trainer: SkipGramTrainer, dims: number, options: Tra
         dims,
       ),
     );
+    took = performance.now() - startedAt;
     // It may have been asked for while nothing ran that could be stopped.
     if (stopped()) return false;
   }

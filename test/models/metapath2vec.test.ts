@@ -96,6 +96,8 @@ describe("trainMetapath2vec", () => {
       expect(values.every(Number.isFinite)).toBe(true);
     }
     expect(model.nodes!.map(({ type }) => type)).toEqual(["user"]);
+    // Users are walked over, and have no context to learn from.
+    expect((await trainMetapath2vec(builder.build(), { ...small, context: "item~item" })).model.nodes).toEqual([]);
   });
 
   it("trains on one item only", async () => {
