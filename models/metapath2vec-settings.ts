@@ -37,7 +37,7 @@ export const METAPATH2VEC_DEFAULTS: Metapath2vecSettings = Object.freeze({
   window: 4,
   heterogeneousNegatives: false,
   negatives: 64,
-  negativeWeight: 10,
+  negativeWeight: 5,
   exponent: 0.25,
   damping: 0.5,
   optimizer: "adagrad",
