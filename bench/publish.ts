@@ -125,33 +125,34 @@ try {
     client.post("/v1/events", { events: Array.from({ length: EVENTS_A_POST }, () => event(random(users))) }),
   );
   const recalls = whileGoing(asks, recallOnce);
-  const marks: [string, number][] = [["before, generation 0", performance.now()]];
-  const mark = (name: string): void => void marks.push([name, performance.now()]);
+  const marks: [string, number, number][] = [];
+  const mark = async (name: string): Promise<void> => void marks.push([name, performance.now(), await server.cpuSeconds()]);
+  await mark("before, generation 0");
   await sleep(QUIET_SECONDS * 1000);
-  mark("while it is pooled and built");
+  await mark("while it is pooled and built");
   const one = await publish(first);
-  mark("after, generation 1");
+  await mark("after, generation 1");
   await sleep(QUIET_SECONDS * 1000);
   memory.push(await mib());
-  mark("gone back, generation 0");
+  await mark("gone back, generation 0");
   await ask("/v1/generations/0/activate", {});
   await sleep(QUIET_SECONDS * 1000);
-  mark("while a third is pooled and built");
+  await mark("while a third is pooled and built");
   const two = await publish(second);
-  mark("after, generation 2 of three that are live");
+  await mark("after, generation 2 of three that are live");
   await sleep(QUIET_SECONDS * 1000);
   memory.push(await mib());
-  mark("end");
+  await mark("end");
   going = false;
   await Promise.all([load, recalls]);
 
   const results = new Results(
     "publish",
     `Models of ${SONGS} items and ${dims} dimensions published to a server with ${users} users, ${rate} events and ${asks} recalls (u2u, u2i, every fifth explained) a second meanwhile.`,
-    ["phase", "seconds", "recalls", "failed", "of two spaces", "p50 ms", "p99 ms"],
+    ["phase", "seconds", "server CPU s", "recalls", "failed", "of two spaces", "p50 ms", "p99 ms"],
   );
-  for (const [i, [name, from]] of marks.slice(0, -1).entries()) {
-    const to = (marks[i + 1] as [string, number])[1];
+  for (const [i, [name, from, cpu]] of marks.slice(0, -1).entries()) {
+    const [, to, cpuTo] = marks[i + 1] as (typeof marks)[number];
     const of = asked.filter(({ atMs }) => atMs >= from && atMs < to);
     const ms = of.map((each) => each.ms);
     const faults = of.filter(({ fault }) => fault !== undefined);
@@ -159,6 +160,7 @@ try {
     results.row(
       name,
       round((to - from) / 1000),
+      round(cpuTo - cpu),
       of.length,
       failed,
       faults.length - failed,

@@ -13,6 +13,7 @@ import {
   parseModelManifest,
   type TrainingData,
 } from "./model-manifest.js";
+import { firstNotFinite } from "./not-finite.js";
 import { formatNpy, parseNpy } from "./npy.js";
 
 const MANIFEST = "manifest.json";
@@ -83,7 +84,7 @@ function wrongModel({ items, input, output }: ItemModel): string | undefined {
   for (const [name, { dims, values }] of Object.entries({ input, output })) {
     if (values.length !== items.length * dims)
       return `${name} has ${values.length} numbers for ${items.length} items of ${dims} dimensions`;
-    const bad = values.findIndex((value) => !Number.isFinite(value));
+    const bad = firstNotFinite(values);
     if (bad >= 0) return `${name} holds ${values[bad]} for ${JSON.stringify(items[Math.floor(bad / dims)])}`;
   }
   return undefined;
