@@ -15,6 +15,7 @@ import {
   type NodeFiles,
   parseModelManifest,
 } from "./model-manifest.js";
+import { firstNotFinite } from "./not-finite.js";
 import { formatNpy, parseNpy } from "./npy.js";
 
 const MANIFEST = "manifest.json";
@@ -132,7 +133,7 @@ function wrongModel({ items, input, output, nodes = [] }: ItemModel): string | u
 
 function wrongTable(name: string, ids: readonly string[], { dims, values }: ItemMatrix): string | undefined {
   if (values.length !== ids.length * dims) return `${name} has ${values.length} numbers for ${ids.length} ids of ${dims} dimensions`;
-  const bad = values.findIndex((value) => !Number.isFinite(value));
+  const bad = firstNotFinite(values);
   return bad >= 0 ? `${name} holds ${values[bad]} for ${JSON.stringify(ids[Math.floor(bad / dims)])}` : undefined;
 }
 

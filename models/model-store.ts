@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { copyFile, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { GenerationRef } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
 import type { Generation } from "../schemas/ids.js";
@@ -123,6 +124,7 @@ async function tablesOf(directory: string, hash: string): Promise<ItemTables> {
     .digest("hex");
   if (!found.startsWith(hash)) throw new KindredError("MODEL_INVALID", "the folder holds another model than its name says", directory);
   const { model } = await loadModel(directory);
+  await nextTurn();
   const { items, input, output, score } = model;
   try {
     return new ItemTables({

@@ -31,6 +31,7 @@ export interface LiveGenerationsParts {
   readonly now?: () => EpochMs;
 }
 
+const NOT_MADE_YET = Number.POSITIVE_INFINITY as CatalogueNumber;
 /** How often it is looked whether a generation that is being published can answer by now. */
 const LOOK_EVERY_MS = 200;
 
@@ -102,9 +103,13 @@ export class LiveGenerations implements Generations {
       const ref = await models.take(offered, generation);
       // Before any row has vectors of it.
       await this.parts.index()?.add({ ref, itemVectors: await itemVectors(ref) });
+      const before = this.neededCatalogue;
+      // No row has it before the catalogue that is made below.
+      this.neededCatalogue = NOT_MADE_YET;
       try {
         await this.write({ ...this.record, highest: generation, live: [...live, { ...ref, publishedAt: now() }], next: generation });
       } catch (error) {
+        this.neededCatalogue = before;
         await this.parts.index()?.drop(generation);
         throw error;
       }
@@ -247,7 +252,7 @@ export class LiveGenerations implements Generations {
 
   private async numberRetired(catalogue: CatalogueNumber | 0): Promise<void> {
     const { retired } = this.record;
-    if (catalogue === 0 || retired.every((one) => one.catalogue !== undefined)) return;
+    if (catalogue === 0 || catalogue === NOT_MADE_YET || retired.every((one) => one.catalogue !== undefined)) return;
     await this.write({ ...this.record, retired: retired.map((one) => ({ catalogue, ...one })) });
   }
 
