@@ -1,6 +1,7 @@
 import type { Static } from "typebox";
-import type { DeadLettersAnswer, ProfileAnswer, ReplayAnswer, StateHashAnswer, VerifyAnswer } from "../schemas/http.js";
+import type { DeadLettersAnswer, GenerationsAnswer, ProfileAnswer, ReplayAnswer, StateHashAnswer, VerifyAnswer } from "../schemas/http.js";
 import type { DeadLetter, DeadLetters, ProfileDetails, StateSummary, VerifyReport } from "../schemas/ports/admin.js";
+import type { GenerationsStatus } from "../schemas/ports/generations.js";
 import { formatPosition } from "../schemas/position.js";
 import { toTime } from "./wire-time.js";
 
@@ -31,3 +32,22 @@ export function deadLettersAnswer(letters: readonly DeadLetter[]): Static<typeof
 export function replayAnswer({ position, ...counts }: Awaited<ReturnType<DeadLetters["replay"]>>): Static<typeof ReplayAnswer> {
   return { ...counts, position: formatPosition(position) };
 }
+
+export const generationsAnswer = ({ serving, previous, next, generations }: GenerationsStatus): Static<typeof GenerationsAnswer> => ({
+  active: serving,
+  previous,
+  next,
+  generations: generations.map(({ ref, state, pooled, rows, items }) => ({
+    id: ref.generation,
+    dims: ref.dims,
+    metric: "cosine",
+    rows,
+    items,
+    active: ref.generation === serving,
+    kind: ref.kind,
+    state,
+    pooled,
+    folder: ref.folder ?? null,
+    publishedAt: ref.publishedAt === null ? null : toTime(ref.publishedAt),
+  })),
+});

@@ -24,7 +24,7 @@ export async function eraseUser(parts: ResolvedParts, user: UserId): Promise<Rec
   const { intake, applied, owner, readModel, settings } = parts;
   const before = readModel.user(user);
   const rowBefore = await owner.profile(user);
-  const engine = parts.users();
+  const engine = parts.space().users;
   const hadVector = before !== undefined && engine.vector(before.ordinal) !== undefined;
   // Events may be dated slightly ahead of our clock: the erasure has to reach those that are already folded.
   const at = Math.max(Date.now(), before?.updatedAt ?? 0, rowBefore?.updatedAt ?? 0);

@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
-import type { FoldSettings, ItemVectors } from "../schemas/catalogue.js";
+import type { FoldSettings } from "../schemas/catalogue.js";
 import type { EventRules } from "../schemas/event.js";
-import type { Generation } from "../schemas/ids.js";
 import type { DeadLetters, IndexShardRows, StateOwner } from "../schemas/ports/admin.js";
 import type { AppliedPosition, EventIntake } from "../schemas/ports/event-log.js";
 import type { FileIntake } from "../schemas/ports/file-intake.js";
-import type { ItemEngines, ReadModelReader, VectorEngine } from "../schemas/ports/read-model.js";
+import type { Generations } from "../schemas/ports/generations.js";
+import type { ReadModelReader, Space } from "../schemas/ports/read-model.js";
 import type { Metrics } from "./metrics.js";
 
 /** Fastify as the routes see it: schemas give the types. */
@@ -21,12 +21,9 @@ export interface ServerParts {
   readonly deadLetters: DeadLetters;
   readonly files: FileIntake;
   readonly readModel: ReadModelReader;
-  /** Pooled vectors of users, of the generation that is active now. Asked once a request, so that an answer never mixes two. */
-  readonly users: () => VectorEngine;
-  /** Items of the generation of `users()` at the same moment, where its model has output vectors; absent or undefined where it has none. */
-  readonly items?: () => ItemEngines | undefined;
-  /** The item vectors that a generation's users pool, where this process has them. */
-  readonly itemVectors: (generation: Generation) => ItemVectors | undefined;
+  /** What the generation that is active now answers with. Asked once a request. */
+  readonly space: () => Space;
+  readonly generations: Generations;
   /** Against the wall clock of now. */
   readonly rules: () => EventRules;
   /** Weights of actions and values, for a session that is pooled in the request. */

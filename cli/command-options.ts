@@ -1,5 +1,8 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Config } from "../schemas/config.js";
+import { KindredError } from "../schemas/errors.js";
+import { parseTimestamp } from "../schemas/event.js";
+import type { EpochMs } from "../schemas/ids.js";
 import { findServer } from "./address-file.js";
 import type { Terminal } from "./command-frame.js";
 import { type FlagValues, loadConfiguration } from "./configuration.js";
@@ -77,4 +80,16 @@ export function choiceFlag<T extends string>(...choices: readonly T[]): (text: s
     if (!(choices as readonly string[]).includes(text)) throw new InvalidArgumentError(`it must be one of ${choices.join(", ")}.`);
     return text as T;
   };
+}
+
+/** A time of a flag. @throws KindredError USAGE */
+export function timeFlag(text: string): EpochMs {
+  const ts = parseTimestamp(/^\d+$/.test(text) ? Number(text) : /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text);
+  if (ts === undefined)
+    throw new KindredError(
+      "USAGE",
+      `${JSON.stringify(text)} is not a time; allowed: RFC 3339, a date, or epoch milliseconds`,
+      "--since, --until",
+    );
+  return ts;
 }

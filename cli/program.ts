@@ -3,6 +3,7 @@ import { frameProgram, type Terminal } from "./command-frame.js";
 import { addDeadLetters } from "./commands/dead-letters.js";
 import { addDemo } from "./commands/demo.js";
 import { addEvaluate } from "./commands/evaluate.js";
+import { addGenerations } from "./commands/generations.js";
 import { addItems } from "./commands/items.js";
 import { addReplay } from "./commands/replay.js";
 import { addSchemas } from "./commands/schemas.js";
@@ -18,7 +19,19 @@ export function buildProgram(terminal: Terminal): Command {
     .description("Real-time recall from implicit relationship chains: behaviour in, neighbours out, within milliseconds.")
     .version(packageVersion())
     .helpCommand(true);
-  for (const add of [addServe, addDemo, addReplay, addItems, addDeadLetters, addSchemas, addState, addSplit, addTrain, addEvaluate])
+  for (const add of [
+    addServe,
+    addDemo,
+    addReplay,
+    addItems,
+    addDeadLetters,
+    addSchemas,
+    addState,
+    addSplit,
+    addTrain,
+    addEvaluate,
+    addGenerations,
+  ])
     add(program, terminal);
   return program;
 }

@@ -22,6 +22,29 @@ export class ServerClient {
     return this.ask<T>("GET", path);
   }
 
+  /** Lines of JSON as they come. @throws also where the answer is cut within a line */
+  async *lines<T>(path: string): AsyncGenerator<T> {
+    const answer = await this.fetch("GET", path, undefined);
+    if (!answer.ok) throw problemOf(answer, await answer.text(), this.url);
+    const decoder = new TextDecoder("utf-8", { fatal: true });
+    let rest = "";
+    try {
+      for await (const chunk of answer.body ?? []) {
+        const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) yield JSON.parse(line) as T;
+      }
+    } catch (cause) {
+      if (this.signal?.aborted || cause instanceof KindredError) throw cause;
+      throw new KindredError("NOT_READY", `the answer was cut: ${(cause as Error).message}`, this.url, { cause });
+    }
+    if (rest !== "") throw new KindredError("NOT_READY", "the answer was cut within a line", this.url);
+  }
+
+  delete<T>(path: string): Promise<T> {
+    return this.ask<T>("DELETE", path);
+  }
+
   post<T>(path: string, body: unknown): Promise<T> {
     return this.ask<T>("POST", path, body);
   }

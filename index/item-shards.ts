@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ItemVectors, OutputVectors } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
 import type { Generation, ItemId } from "../schemas/ids.js";
@@ -8,6 +9,8 @@ import { hasShards, openShards, saveShards } from "./shards/shard-files.js";
 import { type PublisherSettings, type PublisherStats, ShardPublisher } from "./shards/shard-publisher.js";
 import { EmbeddedEngine, type EmbeddedEngineSettings } from "./vector-engine/embedded-engine.js";
 import { checkVectorBatch } from "./vector-engine/search-arguments.js";
+
+type NumberedItems = Pick<ReadModelReader, "itemCount" | "itemIds">;
 
 /** Items looked up in one step: bounds the memory of their vectors. */
 const ITEMS_A_STEP = 8_192;
@@ -22,6 +25,13 @@ export interface ItemShardsSettings {
   readonly vectors: TrainedVectors;
   readonly engine?: Pick<EmbeddedEngineSettings, "shards" | "storage" | "driftCosine" | "ef" | "scanRowsPerEf" | "longestShare">;
   readonly publisher?: PublisherSettings;
+  /** Vectors of items that the model does not know, of what else is known of them; they serve recall and are never pooled. Asked once, when an item is numbered. */
+  readonly provisional?: (item: ItemId) => ProvisionalVectors | undefined;
+}
+
+export interface ProvisionalVectors {
+  readonly outputs: ArrayLike<number>;
+  readonly inputs: ArrayLike<number>;
 }
 
 /** Vectors of items by ordinal, row-major; a row of zeros takes the item out. */
@@ -59,7 +69,7 @@ export class ItemShards implements ItemEngines {
   #changed = true;
 
   private constructor(settings: ItemShardsSettings, engines: ReadonlyMap<TableName, EmbeddedEngine>) {
-    const { generation, vectors, publisher } = settings;
+    const { generation, vectors, publisher, provisional } = settings;
     this.generation = generation;
     this.#dims = vectors.dims;
     this.#tables = [...engines].map(([name, engine]) => ({
@@ -72,7 +82,7 @@ export class ItemShards implements ItemEngines {
           publisher?.onSwap?.(swap);
         },
       }),
-      vectorOf: (item) => (name === "outputs" ? vectors.outputs : vectors).vector(item),
+      vectorOf: (item) => (name === "outputs" ? vectors.outputs : vectors).vector(item) ?? provisional?.(item)?.[name],
     }));
     this.outputs = engines.get("outputs") as EmbeddedEngine;
     this.alike = engines.get("inputs") ?? this.outputs;
@@ -116,9 +126,12 @@ export class ItemShards implements ItemEngines {
     return opened;
   }
 
-  /** Gives items that were numbered since the last call their vectors; returns how many got any. Those that have one keep it. */
-  follow(items: Pick<ReadModelReader, "itemCount" | "itemIds">): number {
-    const count = items.itemCount();
+  /**
+   * Gives items that were numbered since the last call their vectors; returns how many got any. Those that have one keep it.
+   * @param most items that are looked at
+   */
+  follow(items: NumberedItems, most = Number.POSITIVE_INFINITY): number {
+    const count = Math.min(items.itemCount(), this.#followed + most);
     let given = 0;
     while (this.#followed < count) {
       const from = this.#followed;
@@ -129,6 +142,14 @@ export class ItemShards implements ItemEngines {
     }
     if (given > 0) this.#changed = true;
     return given;
+  }
+
+  /** As `follow`, for many: others have their turn meanwhile. */
+  async followAll(items: NumberedItems): Promise<void> {
+    while (this.#followed < items.itemCount()) {
+      this.follow(items, ITEMS_A_STEP);
+      await nextTurn();
+    }
   }
 
   /** @throws KindredError INVALID_ARGUMENT, nothing applied */
@@ -156,6 +177,11 @@ export class ItemShards implements ItemEngines {
   /** Begins to build graphs in the background. */
   start(): void {
     for (const { publisher } of this.#tables) publisher.start();
+  }
+
+  /** Whether every shard that is to have a graph has one, which is verified. */
+  get complete(): boolean {
+    return this.#tables.every(({ publisher }) => publisher.complete);
   }
 
   /** Builds and swaps what is due now; resolves when that is done. Never rejects. */

@@ -1,6 +1,7 @@
 import type { ItemComparison, ItemVectors, OutputVectors } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
 import type { ItemId } from "../schemas/ids.js";
+import { rowOfId, type SharedIds, sharedIdBytes, shareIds } from "./shared-ids.js";
 
 /** Largest magnitude of a quantised component: that of the schema. */
 const MOST = 32_767;
@@ -18,41 +19,64 @@ export interface TrainedTables {
   readonly itemsBy?: ItemComparison;
 }
 
+/** The tables as threads hand them to each other: the memory is one. */
+export interface SharedTables {
+  readonly dims: number;
+  readonly ids: SharedIds;
+  readonly inputs: Int16Array;
+  readonly outputs?: Float32Array;
+  readonly itemsBy: ItemComparison;
+}
+
 /**
- * The two tables of a trained model as the rest of kindred takes them. Input vectors become integers by one scale for all,
- * the largest component of any: what one item weighs in a pool against another stays as trained.
+ * The two tables of a trained model as the rest of kindred takes them, in memory that threads share. Input vectors become integers by one
+ * scale for all, the largest component of any: what one item weighs in a pool against another stays as trained.
  */
 export class ItemTables implements ItemVectors {
   readonly dims: number;
   readonly outputs?: OutputVectors;
-  readonly #rows = new Map<ItemId, number>();
-  readonly #inputs: Int16Array;
+  /** For `attach` in another thread. */
+  readonly shared: SharedTables;
 
   /** @throws KindredError INVALID_ARGUMENT: dims out of range, tables of another size, an item twice, NaN or infinity */
-  constructor({ items, dims, inputs, outputs, itemsBy = "input-cosine" }: TrainedTables) {
-    if (!Number.isInteger(dims) || dims < 8 || dims > 1024)
-      throw new KindredError("INVALID_ARGUMENT", `item tables have 8 to 1024 dimensions, not ${dims}`, "dims");
-    checkTable(inputs, items.length * dims, "inputs");
-    for (const [row, item] of items.entries()) this.#rows.set(item, row);
-    if (this.#rows.size !== items.length)
-      throw new KindredError("INVALID_ARGUMENT", `${items.length - this.#rows.size} items are named twice`, "items");
-    this.dims = dims;
-    this.#inputs = quantised(inputs);
-    if (outputs === undefined) return;
-    checkTable(outputs, items.length * dims, "outputs");
-    this.outputs = { itemsBy, vector: (item) => this.#row(item, outputs) };
+  constructor(tables: TrainedTables | SharedTables) {
+    this.shared = "ids" in tables ? tables : share(tables);
+    this.dims = this.shared.dims;
+    const { outputs, itemsBy } = this.shared;
+    if (outputs !== undefined) this.outputs = { itemsBy, vector: (item) => this.#row(item, outputs) };
   }
 
   vector(item: ItemId): Int16Array | undefined {
-    return this.#row(item, this.#inputs);
+    return this.#row(item, this.shared.inputs);
+  }
+
+  /** Of memory, shared by all threads. */
+  get bytes(): number {
+    const { ids, inputs, outputs } = this.shared;
+    return sharedIdBytes(ids) + inputs.byteLength + (outputs?.byteLength ?? 0);
   }
 
   #row<Table extends Int16Array | Float32Array>(item: ItemId, table: Table): Table | undefined {
-    const row = this.#rows.get(item);
-    if (row === undefined) return undefined;
+    const row = rowOfId(this.shared.ids, item);
+    if (row < 0) return undefined;
     const vector = table.subarray(row * this.dims, (row + 1) * this.dims) as Table;
     return vector.some((component) => component !== 0) ? vector : undefined;
   }
+}
+
+function share({ items, dims, inputs, outputs, itemsBy = "input-cosine" }: TrainedTables): SharedTables {
+  if (!Number.isInteger(dims) || dims < 8 || dims > 1024)
+    throw new KindredError("INVALID_ARGUMENT", `item tables have 8 to 1024 dimensions, not ${dims}`, "dims");
+  checkTable(inputs, items.length * dims, "inputs");
+  const ids = shareIds(items);
+  if (outputs !== undefined) checkTable(outputs, items.length * dims, "outputs");
+  return { dims, ids, inputs: quantised(inputs), itemsBy, ...(outputs && { outputs: shareFloats(outputs) }) };
+}
+
+function shareFloats(table: Float32Array): Float32Array {
+  const shared = new Float32Array(new SharedArrayBuffer(table.byteLength));
+  shared.set(table);
+  return shared;
 }
 
 function checkTable(table: Float32Array, length: number, where: string): void {
@@ -65,5 +89,7 @@ function quantised(table: Float32Array): Int16Array {
   let largest = 0;
   for (const component of table) largest = Math.max(largest, Math.abs(component));
   const scale = largest === 0 ? 0 : MOST / largest;
-  return Int16Array.from(table, (component) => Math.round(component * scale));
+  const integers = new Int16Array(new SharedArrayBuffer(2 * table.length));
+  for (let i = 0; i < table.length; i++) integers[i] = Math.round((table[i] as number) * scale);
+  return integers;
 }

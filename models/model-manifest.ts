@@ -1,4 +1,5 @@
 import { KindredError } from "../schemas/errors.js";
+import type { EpochMs } from "../schemas/ids.js";
 import type { ManifestFile } from "../schemas/manifest.js";
 
 /** Version of the folder's format. */
@@ -10,6 +11,8 @@ export interface TrainingData {
   readonly interactions: number;
   /** SHA-256 of the histories, in hexadecimal. */
   readonly fingerprint: string;
+  /** Event time of the newest interaction, where that is known: a later model is judged by what came after it. */
+  readonly newest?: EpochMs;
 }
 
 /** What a model folder says of itself: manifest.json. Nothing in it depends on when or where it was made. */
@@ -67,6 +70,7 @@ function wrongField(read: Partial<ModelManifest>): string | undefined {
   if (!isCount(items)) return "items";
   if (score !== "dot" && score !== "cosine") return "score";
   if (!isCount(seed)) return "seed";
+  if (data?.newest !== undefined && !isCount(data.newest)) return "data";
   if (!isCount(data?.users) || !isCount(data.interactions) || !/^[0-9a-f]{64}$/.test(String(data.fingerprint))) return "data";
   if (typeof settings !== "object" || settings === null) return "settings";
   if (typeof metrics !== "object" || metrics === null || !Object.values(metrics).every(Number.isFinite)) return "metrics";

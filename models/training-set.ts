@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { typeOfId } from "../schemas/event.js";
+import type { EpochMs } from "../schemas/ids.js";
 import type { TrainingSet } from "../schemas/model.js";
 import type { TrainingData } from "./model-manifest.js";
 
@@ -29,5 +30,42 @@ export function trainingDataOf(set: TrainingSet): TrainingData {
       const info = set.infos.get(item);
       if (info !== undefined) hash.update(JSON.stringify([item, info.type, info.creators, info.tags, info.scene]));
     }
-  return { users: users.length, interactions: rows.length, fingerprint: hash.digest("hex") };
+  const newest = newestOf(set);
+  const known = newest !== undefined && { newest };
+  return { users: users.length, interactions: rows.length, fingerprint: hash.digest("hex"), ...known };
+}
+
+/** Event time of the newest interaction; undefined where times are not known. */
+export const newestOf = ({ times }: Pick<TrainingSet, "times">): EpochMs | undefined =>
+  times === undefined || times.length === 0 ? undefined : times.reduce((newest, ts) => Math.max(newest, ts));
+
+/** The interactions that `keep` says yes to, by their place in `rows`; users and items in their order, those who have none left go. */
+export function selectInteractions(set: TrainingSet, keep: (place: number) => boolean): TrainingSet {
+  const { items, users, starts, rows } = set.histories;
+  const places = rows.map((_, place) => place).filter(keep);
+  const left = new Uint32Array(items.length);
+  for (const place of places) left[rows[place]!] = 1;
+  const kept = [...items.keys()].filter((row) => left[row] === 1);
+  for (const [row, old] of kept.entries()) left[old] = row;
+  const counts = users.map(() => 0);
+  for (let user = 0, at = 0; at < places.length; at++) {
+    while (places[at]! >= starts[user + 1]!) user++;
+    counts[user]!++;
+  }
+  const own = [...users.keys()].filter((user) => counts[user]! > 0);
+  const newStarts = new Uint32Array(own.length + 1);
+  for (const [i, user] of own.entries()) newStarts[i + 1] = newStarts[i]! + counts[user]!;
+  return {
+    ...set,
+    histories: {
+      items: kept.map((row) => items[row]!),
+      users: own.map((user) => users[user]!),
+      starts: newStarts,
+      rows: places.map((place) => left[rows[place]!]!),
+    },
+    ...(set.weights && { weights: Float32Array.from(places, (place) => set.weights![place]!) }),
+    ...(set.times && { times: Float64Array.from(places, (place) => set.times![place]!) }),
+    ...(set.actions && { actions: places.map((place) => set.actions![place]!) }),
+    ...(set.scenes && { scenes: places.map((place) => set.scenes![place]!) }),
+  };
 }

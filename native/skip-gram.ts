@@ -31,6 +31,39 @@ export interface SkipGramOptions {
   readonly weights: Float32Array;
   readonly strata: Uint32Array;
   readonly keep: Float32Array;
+  /** In place of histories: rows are nodes of a graph, strata their types, and who is gone through are walkers. */
+  readonly walks?: SkipGramWalks;
+}
+
+/** Walks along meta-paths, made as they are needed. */
+export interface SkipGramWalks {
+  readonly relations: readonly SkipGramRelation[];
+  readonly paths: readonly SkipGramPath[];
+  /** Nodes of a walk, at most. */
+  readonly length: number;
+  /** How far apart in a walk a node and its context may be. */
+  readonly window: number;
+  readonly types: number;
+  /** contexts[a * types + b] is 1 where nodes of the type a have such of b as context. */
+  readonly contexts: Uint32Array;
+  /** Negatives are of the type of a context; else of any. */
+  readonly typedNegatives: boolean;
+}
+
+/** Edges from the nodes first, first + 1, ...: number i of them has targets[starts[i]] to targets[starts[i + 1] - 1]. */
+export interface SkipGramRelation {
+  readonly first: number;
+  readonly starts: Uint32Array;
+  readonly targets: Uint32Array;
+  /** Above 0: an edge is taken in proportion. */
+  readonly weights: Float32Array;
+}
+
+export interface SkipGramPath {
+  /** One a step, the first again after the last. */
+  readonly relations: Uint32Array;
+  /** Where walkers begin: one each. */
+  readonly nodes: Uint32Array;
 }
 
 export interface SkipGramProgress {

@@ -34,5 +34,11 @@ export const ITEM_INFO_AVRO = {
     { name: "creators", type: { type: "array", items: "string" }, default: [], doc: "at most 64" },
     { name: "tags", type: { type: "array", items: "string" }, default: [], doc: "at most 64" },
     { name: "scene", type: ["null", "string"], default: null, doc: "business scene" },
+    {
+      name: "tagWeights",
+      type: { type: "array", items: "double" },
+      default: [],
+      doc: "none, or one above 0 for each of tags: how strongly it holds",
+    },
   ],
 } as const;

@@ -3,7 +3,7 @@ import type { CatalogueNumber, Generation, ItemId } from "./ids.js";
 /** Fixed-point one of all weights: 1.0 is stored as 1024. */
 export const WEIGHT_ONE = 1024;
 
-/** Which labels of an item become keywords of a fingerprint. `auto`: tags where the catalogue knows any, else creators, else items. */
+/** Which labels of an item become keywords of a fingerprint. Where nothing is configured: a user's tags, else creators, else items. */
 export type KeywordKind = "tags" | "creators" | "items";
 
 /**
@@ -21,7 +21,7 @@ export interface FoldSettings {
   readonly profileItems: number;
   /** Event ids remembered per user. 0..1024 */
   readonly idempotencyRing: number;
-  /** What a fingerprint is made of: weight by kind times WEIGHT_ONE (empty = auto), and the user's top keywords counted (0 = all). */
+  /** What a fingerprint is made of: weight by kind times WEIGHT_ONE (empty = the first kind of which the user has any), and the user's top keywords counted (0 = all). */
   readonly keywords: {
     readonly weights: Readonly<Partial<Record<KeywordKind, number>>>;
     readonly top: Readonly<Record<KeywordKind, number>>;
@@ -31,6 +31,8 @@ export interface FoldSettings {
 /** What the fold needs to know of an item. */
 export interface CatalogueItem {
   readonly tags?: readonly string[];
+  /** What each of `tags` weighs against the others of the catalogue, above 0. Absent: 1. */
+  readonly tagWeights?: readonly number[];
   readonly creators?: readonly string[];
 }
 
@@ -64,6 +66,9 @@ export interface ItemVectors {
   /** What a pooled user is scored against; absent where the model has none (random indexing): items are then found by co-occurrence. */
   readonly outputs?: OutputVectors;
 }
+
+/** Item vectors of a live generation; those of a trained model have to be read first. */
+export type ItemVectorsOf = (ref: GenerationRef) => ItemVectors | Promise<ItemVectors>;
 
 /**
  * How a model compares items with items: cosine of their input vectors, or inner product of their output vectors (then items

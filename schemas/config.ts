@@ -98,7 +98,12 @@ const fingerprint = Type.Object(
     keywords: Type.Object({ tags: keywordWeight("tags"), creators: keywordWeight("creators"), items: keywordWeight("own id") }, closed),
     top: Type.Object(
       {
-        tags: integer(5, 0, 1_024, "A user's strongest tags that count; 0: all."),
+        tags: integer(
+          5,
+          0,
+          1_024,
+          "A user's strongest tags that count; 0: all. Where tags have weights, 8 groups as many people as 5 do without, and better.",
+        ),
         creators: integer(5, 0, 1_024, "A user's strongest creators that count; 0: all."),
         items: integer(0, 0, 1_024, "A user's strongest items that count; 0: all."),
       },
@@ -120,6 +125,51 @@ const generation0 = Type.Object(
   {
     dims: integer(128, 8, 1_024, "Dimensions of the item vectors that need no training."),
     seed: integer(1, 0, 2 ** 32 - 1, "Seed of those vectors."),
+  },
+  closed,
+);
+
+const retrain = Type.Object(
+  {
+    everyHours: Type.Number({
+      default: 0,
+      minimum: 0,
+      maximum: 8_760,
+      description:
+        "Hours between two trainings on what the state holds, each published if it is not worse; 0: none. Of Kafka's nodes, set it at one.",
+    }),
+    kind: choice(["graph", "item2vec", "metapath2vec"], "graph", "Kind of model."),
+    dims: integer(64, 8, 1_024, "Its dimensions."),
+    drift: Type.Number({
+      default: 0,
+      minimum: 0,
+      maximum: 1,
+      description:
+        "Share of the new interactions that must be with items that the served model does not know, or nothing is trained; 0: always.",
+    }),
+    share: Type.Number({
+      default: 0.05,
+      exclusiveMinimum: 0,
+      maximum: 0.5,
+      description: "Share of the interactions, the newest, that a model is not trained on and then judged by.",
+    }),
+    leastUsers: integer(200, 1, 1_000_000, "Fewer users with something new tell nothing: nothing is published."),
+    tolerance: Type.Number({
+      default: 0,
+      minimum: 0,
+      maximum: 1,
+      description: "How much less recall@20 than the served model's is let pass, as a share of it.",
+    }),
+  },
+  closed,
+);
+
+const models = Type.Object(
+  {
+    directory: text(
+      "",
+      "Where copies of published models lie; empty: `models` in `dataDir`. Nodes of Kafka share one; what nobody needs any more is then yours to delete.",
+    ),
   },
   closed,
 );
@@ -272,6 +322,8 @@ export const ConfigSchema = Type.Object(
     fingerprint,
     events,
     generation0,
+    retrain,
+    models,
     pipeline,
     index,
     catalogue,

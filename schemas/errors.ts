@@ -17,6 +17,13 @@ export const ERRORS = {
   UNKNOWN_USER: { status: 404, canRetry: false, title: "No behaviour of this user is known" },
   UNKNOWN_ITEM: { status: 404, canRetry: false, title: "This item is not known" },
   UNKNOWN_SCENARIO: { status: 404, canRetry: false, title: "No scenario has this name" },
+  TOO_MANY_GENERATIONS: { status: 409, canRetry: false, title: "As many generations are live as may be: retire one first" },
+  GENERATION_NOT_READY: {
+    status: 409,
+    canRetry: true,
+    title: "This generation cannot answer yet: its users are still pooled, or its shards built",
+  },
+  GENERATION_IN_USE: { status: 409, canRetry: false, title: "This generation answers: activate another one first" },
   UNKNOWN_GENERATION: { status: 404, canRetry: false, title: "No generation has this number" },
   // One event or one item of a batch
   EVENT_NOT_AN_OBJECT: { status: 400, canRetry: false, title: "An event is a JSON object" },
@@ -71,7 +78,7 @@ export const ERRORS = {
   SHARD_CORRUPT: { status: 500, canRetry: false, title: "A shard file is damaged; it is not used and will be rebuilt" },
   SHARD_UNVERIFIED: { status: 500, canRetry: true, title: "A shard set failed its verification and was not published" },
   MODEL_INVALID: {
-    status: 500,
+    status: 400,
     canRetry: false,
     title: "A model folder or checkpoint is incomplete, damaged, of another version, or not of these data",
   },

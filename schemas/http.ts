@@ -9,6 +9,7 @@ import { MAX_ID_LENGTH } from "./ids.js";
 // Type lists instead of unions: a union costs the serialiser a validation per value.
 const Nullable = (type: "string" | "number" | "integer", description: string) =>
   Type.Unsafe<string | null>({ type: [type, "null"], description });
+const NullableInteger = (description: string) => Type.Unsafe<number | null>({ type: ["integer", "null"], description });
 const OneOf = <const Values extends readonly string[]>(values: Values, description: string) =>
   Type.Unsafe<Values[number]>({ type: "string", enum: [...values], description });
 const list = { additionalProperties: false } as const;
@@ -79,6 +80,11 @@ const itemFields = {
   title: Type.Optional(Type.String({ maxLength: 512 })),
   creators: Type.Optional(Labels),
   tags: Type.Optional(Labels),
+  tagWeights: Type.Optional(
+    Type.Unsafe<readonly number[]>(
+      Type.Array(Type.Number(), { description: "None, or one above 0 for each of tags: how strongly it holds" }),
+    ),
+  ),
   scene: Type.Optional(Type.String()),
 };
 
@@ -382,18 +388,42 @@ export const StatsAnswer = Type.Object({
 // ---- Generations, scenarios, health ----
 
 export const GenerationParams = Type.Object({ id: Type.Integer({ minimum: 0 }) });
+export const PublishBody = Type.Object(
+  {
+    folder: Type.String({
+      minLength: 1,
+      maxLength: 4096,
+      description: "Absolute path of a model folder, as the server sees it. It is copied: it may go afterwards.",
+    }),
+  },
+  list,
+);
 export const GenerationsAnswer = Type.Object({
   active: Type.Integer(),
+  previous: NullableInteger("What answered before: where a roll-back goes"),
+  next: NullableInteger("What becomes active as soon as it can"),
   generations: Type.Array(
     Type.Object({
       id: Type.Integer(),
       dims: Type.Integer(),
       metric: Type.String(),
-      rows: Type.Integer(),
+      rows: Type.Integer({ description: "Users with a vector" }),
       items: Type.Integer({ description: "Items with an output vector; 0 where the model has none: u2i and i2i go by co-occurrence" }),
       active: Type.Boolean(),
+      kind: Type.String(),
+      state: OneOf(
+        ["pooling", "building", "ready", "active"],
+        "pooling: every user is pooled anew; building: shards are built and verified; ready: it may be activated. New events are applied to all of them",
+      ),
+      pooled: Type.Number({ description: "Share of the users that are pooled, 0..1" }),
+      folder: Nullable("string", "Name of the server's copy of the model"),
+      publishedAt: Nullable("string", "null: it needs no model"),
     }),
   ),
+});
+export const PublishedAnswer = Type.Object({
+  id: Type.Integer({ description: "The generation's number" }),
+  generations: GenerationsAnswer,
 });
 export const ScenariosAnswer = Type.Object({
   scenarios: Type.Array(

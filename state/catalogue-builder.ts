@@ -7,7 +7,8 @@ import { type ItemInfo, MAX_ITEM_LABELS } from "../schemas/item.js";
 import { MAX_DIMS, MAX_GENERATIONS } from "../schemas/row.js";
 import { checkFoldSettings } from "./fold-settings.js";
 
-const FORMAT = 1;
+/** 2: tags have weights. */
+const FORMAT = 2;
 
 /** What a catalogue is made of, but for its number. */
 export interface CatalogueParts {
@@ -36,9 +37,9 @@ export function buildCatalogue(number: CatalogueNumber, { settings, items, gener
     if (!Number.isInteger(dims) || dims < 8 || dims > MAX_DIMS)
       throw new KindredError("CONFIG_INVALID", `generation ${generation} has ${dims} dimensions; allowed is 8 to ${MAX_DIMS}`);
   const known = new Map<ItemId, CatalogueItem>();
-  for (const { item, tags, creators } of items) {
+  for (const { item, tags, tagWeights, creators } of items) {
     const labels = {
-      ...(tags !== undefined && tags.length > 0 && { tags: distinct(tags) }),
+      ...(tags !== undefined && tags.length > 0 && sortedTags(tags, tagWeights)),
       ...(creators !== undefined && creators.length > 0 && { creators: distinct(creators) }),
     };
     if (Object.keys(labels).length > 0) known.set(item, labels);
@@ -84,6 +85,13 @@ interface StoredCatalogue {
   readonly format: number;
   readonly number: CatalogueNumber;
   readonly content: { readonly settings: FoldSettings; readonly items: [ItemId, CatalogueItem][]; readonly generations: GenerationRef[] };
+}
+
+function sortedTags(tags: readonly string[], weights: readonly number[] | undefined): CatalogueItem {
+  if (weights === undefined) return { tags: distinct(tags) };
+  const of = new Map(tags.map((tag, i) => [tag, weights[i] as number]));
+  const sorted = distinct(tags);
+  return { tags: sorted, tagWeights: sorted.map((tag) => of.get(tag) as number) };
 }
 
 const distinct = (labels: readonly string[]): string[] => [...new Set(labels)].sort().slice(0, MAX_ITEM_LABELS);

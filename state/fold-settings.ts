@@ -22,7 +22,7 @@ export interface FoldNumbers {
   readonly profileItems: number;
   readonly idempotencyRing: number;
   readonly keywords: {
-    /** Weight by kind, 0..64; empty = tags where any item has them, else creators, else items. */
+    /** Weight by kind, 0..64; empty = a user's tags, else their creators, else their items. */
     readonly weights: Readonly<Partial<Record<KeywordKind, number>>>;
     /** A user's strongest keywords that count; 0 = all. */
     readonly top: Readonly<Record<KeywordKind, number>>;

@@ -2,7 +2,7 @@ import { type Catalogue, type CatalogueItem, type FoldSettings, type KeywordKind
 import type { ItemId } from "../schemas/ids.js";
 import { FINGERPRINT_BITS } from "../schemas/row.js";
 import type { ItemTable } from "./item-table.js";
-import { KeywordTable } from "./keyword-table.js";
+import { KeywordTable, TAG_WEIGHT_ONE } from "./keyword-table.js";
 import { OrdinalCache } from "./ordinal-cache.js";
 import { addKeyword } from "./simhash.js";
 import type { UserRow } from "./user-row.js";
@@ -24,28 +24,41 @@ export interface KeywordTotal {
   readonly weight: number;
 }
 
-/** The kinds that a catalogue's fingerprints are made of: as configured, else tags where any item has them, else creators, else items. */
-export function usedKinds(settings: FoldSettings, items: ReadonlyMap<ItemId, CatalogueItem>): UsedKind[] {
-  const weights = settings.keywords.weights;
-  const configured = KINDS.filter((kind) => weights[kind] !== undefined);
-  const kinds = configured.length > 0 ? configured : [knownKind(items)];
-  return kinds
-    .map((kind) => ({ kind, weight: weights[kind] ?? WEIGHT_ONE, top: settings.keywords.top[kind] }))
-    .filter((used) => used.weight !== 0);
+/** Kinds of keywords, and whether all of them make up a fingerprint or only the first of which a user has any. */
+export interface UsedKinds {
+  readonly kinds: readonly UsedKind[];
+  readonly together: boolean;
 }
 
-function knownKind(items: ReadonlyMap<ItemId, CatalogueItem>): KeywordKind {
-  let creators = false;
+/**
+ * The kinds that a catalogue's fingerprints are made of: as configured; else a user's tags, their creators if none of their items has a
+ * tag, or their items if none has a creator either.
+ */
+export function usedKinds(settings: FoldSettings, items: ReadonlyMap<ItemId, CatalogueItem>): UsedKinds {
+  const weights = settings.keywords.weights;
+  const configured = KINDS.filter((kind) => weights[kind] !== undefined);
+  const kinds = (configured.length > 0 ? configured : knownKinds(items))
+    .map((kind) => ({ kind, weight: weights[kind] ?? WEIGHT_ONE, top: settings.keywords.top[kind] }))
+    .filter((used) => used.weight !== 0);
+  return { kinds, together: configured.length > 0 };
+}
+
+function knownKinds(items: ReadonlyMap<ItemId, CatalogueItem>): KeywordKind[] {
+  let [tags, creators] = [false, false];
   for (const item of items.values()) {
-    if ((item.tags?.length ?? 0) > 0) return "tags";
+    tags ||= (item.tags?.length ?? 0) > 0;
     creators ||= (item.creators?.length ?? 0) > 0;
+    if (tags && creators) break;
   }
-  return creators ? "creators" : "items";
+  return [...(tags ? ["tags" as const] : []), ...(creators ? ["creators" as const] : []), "items"];
 }
 
 /** What an effective weight adds for each of its item's keywords of a kind, cut towards zero. <= 2^27 x 2^6 */
 const share = (effective: number, kindWeight: number): number =>
   kindWeight === WEIGHT_ONE ? effective : Math.trunc((effective * kindWeight) / WEIGHT_ONE) + 0;
+
+/** Of an amount, what a tag of this weight has; cut towards zero. */
+const weighted = (amount: number, weight: number): number => Math.trunc((amount * weight) / TAG_WEIGHT_ONE) + 0;
 
 /**
  * Accumulators of one catalogue: the sum over a user's selected keywords of (total of the keyword over the profile) x (+1 or
@@ -56,6 +69,7 @@ export class KeywordModel {
   readonly kinds: readonly UsedKind[];
   /** Whether `applyChange` keeps the accumulators right. */
   readonly linear: boolean;
+  readonly #together: boolean;
   readonly #tables: readonly KeywordTable[];
   readonly #signs: readonly OrdinalCache<Int8Array>[];
   #totals = new Float64Array(256);
@@ -63,9 +77,11 @@ export class KeywordModel {
   #stamp = 0;
 
   constructor(catalogue: Catalogue, items: ItemTable) {
-    this.kinds = usedKinds(catalogue.settings, catalogue.items);
-    this.linear = this.kinds.every((used) => used.top === 0);
-    this.#tables = this.kinds.map(({ kind }) => new KeywordTable(kind, catalogue.items, items));
+    const { kinds, together } = usedKinds(catalogue.settings, catalogue.items);
+    this.kinds = kinds;
+    this.#together = together || kinds.length < 2;
+    this.#tables = kinds.map(({ kind }) => new KeywordTable(kind, catalogue.items, items));
+    this.linear = this.#together && kinds.every((_, k) => this.#isLinear(k));
     this.#signs = this.#tables.map(
       (table) =>
         new OrdinalCache<Int8Array>(
@@ -84,28 +100,33 @@ export class KeywordModel {
 
   /** The accumulators from the profile alone, into f64[at .. at + 63], which are zero before. */
   accumulate(user: UserRow, f64: Float64Array, at: number): void {
-    for (let k = 0; k < this.kinds.length; k++) {
-      const { top } = this.kinds[k] as UsedKind;
-      if (top === 0) {
+    for (const [k, { top }] of this.kinds.entries()) {
+      if (this.#together && this.#isLinear(k)) {
         for (let i = 0; i < user.row.entryCount; i++) this.#addLinear(k, f64, at, user.row.entryItem(i), 0, user.effective[i] as number);
-      } else {
-        const table = this.#tables[k] as KeywordTable;
-        for (const number of this.#strongest(k, user, top))
-          addKeyword(f64, at, table.hi[number] as number, table.lo[number] as number, this.#totals[number] as number);
+        continue;
       }
+      const table = this.#tables[k] as KeywordTable;
+      const strongest = this.#strongest(k, user, top || Number.POSITIVE_INFINITY);
+      for (const number of strongest)
+        addKeyword(f64, at, table.hi[number] as number, table.lo[number] as number, this.#totals[number] as number);
+      if (strongest.length > 0 && !this.#together) return;
     }
   }
 
   /** The keywords that make up the user's fingerprint, strongest first, at most `limit` of each kind. */
   keywords(user: UserRow, limit: number): KeywordTotal[] {
-    const all = this.kinds.flatMap(({ kind, top }, k) =>
-      this.#strongest(k, user, top === 0 ? limit : Math.min(top, limit)).map((number) => ({
-        kind,
-        keyword: (this.#tables[k] as KeywordTable).labels[number] as string,
-        weight: this.#totals[number] as number,
-      })),
-    );
+    const all: KeywordTotal[] = [];
+    for (const [k, { kind, top }] of this.kinds.entries()) {
+      const { labels } = this.#tables[k] as KeywordTable;
+      for (const number of this.#strongest(k, user, top === 0 ? limit : Math.min(top, limit)))
+        all.push({ kind, keyword: labels[number] as string, weight: this.#totals[number] as number });
+      if (all.length > 0 && !this.#together) break;
+    }
     return all.sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight) || (a.keyword < b.keyword ? -1 : a.keyword > b.keyword ? 1 : 0));
+  }
+
+  #isLinear(k: number): boolean {
+    return this.kinds[k]?.top === 0 && this.#tables[k]?.weights === undefined;
   }
 
   #addLinear(k: number, f64: Float64Array, at: number, ordinal: number, before: number, after: number): void {
@@ -148,7 +169,7 @@ export class KeywordModel {
       const amount = share(user.effective[i] as number, weight);
       if (amount === 0) continue;
       let at = table.at(user.row.entryItem(i));
-      const { numbers } = table;
+      const { numbers, weights } = table;
       for (const end = at + (numbers[at] as number); at < end; ) {
         const number = numbers[++at] as number;
         if (number >= this.#stamps.length) this.#grow(number);
@@ -157,7 +178,8 @@ export class KeywordModel {
           this.#totals[number] = 0;
           touched.push(number);
         }
-        this.#totals[number] = (this.#totals[number] as number) + amount;
+        this.#totals[number] =
+          (this.#totals[number] as number) + (weights === undefined ? amount : weighted(amount, weights[at] as number));
       }
     }
     return touched;

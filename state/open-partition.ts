@@ -1,4 +1,4 @@
-import type { GenerationRef, ItemVectors } from "../schemas/catalogue.js";
+import type { ItemVectors, ItemVectorsOf } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
 import type { CatalogueNumber, ItemId, Partition } from "../schemas/ids.js";
 import type { ChangelogWriter } from "../schemas/ports/changelog.js";
@@ -17,7 +17,7 @@ export interface PartitionStateOptions {
   readonly partition: Partition;
   readonly catalogues: CatalogueStore;
   /** Item vectors of a live generation. */
-  readonly itemVectors: (ref: GenerationRef) => ItemVectors;
+  readonly itemVectors: ItemVectorsOf;
   /** Rows kept in memory beside those not yet written; default 20,000 (about 5 KB each when full, at the defaults). */
   readonly cacheRows?: number;
   /** Rows that one fold migrates in the background after an activation; default 256. */
@@ -70,7 +70,8 @@ export async function openPartition(
   const makeContext: MakeContext = async (number, activation) => {
     const catalogue = await options.catalogues.get(number);
     if (catalogue === undefined) throw new KindredError("UNKNOWN_CATALOGUE", `catalogue ${number} is not stored`, where);
-    return new FoldContext(catalogue, activation, items, options.itemVectors);
+    const vectors = await Promise.all(catalogue.generations.map(options.itemVectors));
+    return new FoldContext(catalogue, activation, items, (ref) => vectors[catalogue.generations.indexOf(ref)] as ItemVectors);
   };
   const contexts: FoldContext[] = [];
   const activations = [...meta.activations, ...(mark.between ?? [])].sort((a, b) => a.activation - b.activation);

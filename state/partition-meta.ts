@@ -1,6 +1,7 @@
 import { KindredError } from "../schemas/errors.js";
 import type { CatalogueNumber, Offset, Partition } from "../schemas/ids.js";
 import type { StateSummary } from "../schemas/ports/admin.js";
+import type { RowsAre } from "../schemas/ports/folded-batch.js";
 
 const META_VERSION = 1;
 
@@ -57,12 +58,12 @@ export function decodeMeta(value: Uint8Array, where?: string): PartitionMeta {
 }
 
 /** What an operator asks of it. */
-export function summaryOf(partition: Partition, { hash, rows, offset, activations, migratedTo }: PartitionMeta): StateSummary {
-  return {
-    hash,
-    rows,
-    position: new Map([[partition, offset as Offset]]),
-    catalogue: activations.at(-1)?.catalogue ?? 0,
-    migrating: migratedTo !== null,
-  };
+export function summaryOf(partition: Partition, meta: PartitionMeta): StateSummary {
+  const { hash, rows, offset } = meta;
+  return { hash, rows, position: new Map([[partition, offset as Offset]]), ...rowsAre(meta) };
 }
+
+export const rowsAre = ({ activations, migratedTo }: PartitionMeta): RowsAre => ({
+  catalogue: activations.at(-1)?.catalogue ?? 0,
+  migrating: migratedTo !== null,
+});

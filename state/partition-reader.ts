@@ -1,6 +1,6 @@
 import { WEIGHT_ONE } from "../schemas/catalogue.js";
 import type { CatalogueNumber, Offset, Partition, UserId } from "../schemas/ids.js";
-import type { ProfileDetails, VerifyReport } from "../schemas/ports/admin.js";
+import type { ProfileDetails, UserHistory, VerifyReport } from "../schemas/ports/admin.js";
 import type { KeyValueStore } from "../schemas/ports/key-value-store.js";
 import type { PublishedRows } from "../schemas/ports/row-source.js";
 import { FINGERPRINT_BITS } from "../schemas/row.js";
@@ -39,6 +39,25 @@ export class PartitionReader {
     if (bytes === undefined) return undefined;
     const contexts = this.#since(before);
     return this.#details(readStoredRow(user, bytes, contexts), contexts);
+  }
+
+  /** What the profiles of the users after `after` hold ("" = from the first), at most `limit` of them. */
+  async histories(after: UserId | "", limit: number): Promise<UserHistory[]> {
+    const before = this.parts.contexts();
+    const histories: UserHistory[] = [];
+    for await (const [key, value] of this.parts.store.iterate({ ...rowsAfter(after), limit })) {
+      const contexts = this.#since(before);
+      const { user, row, effective } = asActive(readStoredRow(userOfRowKey(key), value, contexts), contexts);
+      const { items } = contexts.find(({ activation }) => activation === row.activation) as FoldContext;
+      const entries = Array.from({ length: row.entryCount }, (_, i) => i);
+      histories.push({
+        user,
+        items: entries.map((i) => items.id(row.entryItem(i))),
+        weights: entries.map((i) => (effective[i] as number) / WEIGHT_ONE),
+        times: entries.map((i) => row.entryTs(i)),
+      });
+    }
+    return histories;
   }
 
   async verify(): Promise<VerifyReport> {

@@ -1,6 +1,6 @@
 import { KindredError } from "../schemas/errors.js";
 import type { EpochMs, Offset, Partition, UserId } from "../schemas/ids.js";
-import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/ports/admin.js";
+import type { ProfileDetails, StateSummary, UserHistory, VerifyReport } from "../schemas/ports/admin.js";
 import type { ChangelogRecord } from "../schemas/ports/changelog.js";
 import type { FoldedBatch } from "../schemas/ports/folded-batch.js";
 import type { StoreWrite } from "../schemas/ports/key-value-store.js";
@@ -12,7 +12,7 @@ import type { FoldContext } from "./fold-context.js";
 import { ItemFinder } from "./item-finder.js";
 import { CHANGELOG_KEY, CHANGES_FROM_KEY, changeKey, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { type OpenedPartition, openPartition, type PartitionStateOptions } from "./open-partition.js";
-import { encodeMeta, type PartitionMeta, summaryOf } from "./partition-meta.js";
+import { encodeMeta, type PartitionMeta, rowsAre, summaryOf } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
 import { encodeChangesFrom, PartitionUpkeep } from "./partition-upkeep.js";
 import { toPublishedRows } from "./published-rows.js";
@@ -182,6 +182,12 @@ export class PartitionReplica implements RowSource {
     return this.#reader.profile(user);
   }
 
+  /** What the profiles of users after `after` hold, for training. */
+  async histories(after: UserId | "", limit: number): Promise<UserHistory[]> {
+    this.#check();
+    return this.#reader.histories(after, limit);
+  }
+
   /** Recomputes hashes and derived fields of every row that is there. */
   async verify(): Promise<VerifyReport> {
     this.#check();
@@ -302,6 +308,7 @@ export class PartitionReplica implements RowSource {
       endOffset: this.appliedOffset,
       eventTime: this.eventTime,
       ...toPublishedRows(rows, this.#contexts.at(-1), erased),
+      rowsAre: rowsAre(this.#meta),
       counts: NOTHING,
     };
   }

@@ -1,7 +1,7 @@
 import { KindredError } from "../schemas/errors.js";
 import type { CatalogueNumber, EpochMs, Offset, Partition, UserId } from "../schemas/ids.js";
 import type { PositionedRecord } from "../schemas/log-record.js";
-import type { ProfileDetails, StateSummary, VerifyReport } from "../schemas/ports/admin.js";
+import type { ProfileDetails, StateSummary, UserHistory, VerifyReport } from "../schemas/ports/admin.js";
 import type { ChangelogRecord, CommitAge } from "../schemas/ports/changelog.js";
 import { type FoldedBatch, MAX_UNCOMMITTED } from "../schemas/ports/folded-batch.js";
 import type { StoreWrite } from "../schemas/ports/key-value-store.js";
@@ -12,7 +12,7 @@ import type { FoldContext } from "./fold-context.js";
 import { type FoldTip, RecordFolder } from "./fold-records.js";
 import { CHANGELOG_KEY, CHANGES_FROM_KEY, META_KEY, UNSWEPT_KEY } from "./keys.js";
 import { openPartition, type PartitionStateOptions } from "./open-partition.js";
-import { encodeMeta, type PartitionMeta, summaryOf } from "./partition-meta.js";
+import { encodeMeta, type PartitionMeta, rowsAre, summaryOf } from "./partition-meta.js";
 import { PartitionReader } from "./partition-reader.js";
 import { encodeChangesFrom, PartitionUpkeep } from "./partition-upkeep.js";
 import { BatchPreparer } from "./prepare-batch.js";
@@ -225,6 +225,12 @@ export class PartitionState implements RowSource {
     return this.#reader.profile(user);
   }
 
+  /** What the profiles of users after `after` hold, for training. */
+  async histories(after: UserId | "", limit: number): Promise<UserHistory[]> {
+    this.#check();
+    return this.#reader.histories(after, limit);
+  }
+
   /** Recomputes hashes and derived fields of every row from its profile, streaming: a consistent view as of the call. */
   async verify(): Promise<VerifyReport> {
     this.#check();
@@ -281,6 +287,7 @@ export class PartitionState implements RowSource {
       endOffset: tip.offset as Offset,
       eventTime: tip.eventTime,
       ...(this.#publishes ? toPublishedRows(result.touched, this.#active(), [...result.erasedUsers]) : NO_ROWS),
+      rowsAre: rowsAre(meta),
       counts: { folded: result.folded, duplicates: result.duplicates, erased: result.erased, skipped: result.skipped },
     };
     this.#pending.push({

@@ -8,6 +8,7 @@ export interface ShownInfo {
   readonly title?: string;
   readonly creators?: readonly string[];
   readonly tags?: readonly string[];
+  readonly tagWeights?: readonly number[];
   readonly scene?: string;
 }
 
@@ -34,12 +35,13 @@ export class ItemInfos {
 
   /** As an answer shows it: what is not known is left out. */
   shown(item: ItemId, json: string | null): ShownInfo & { readonly type: string } {
-    const { title, creators, tags, scene } = this.of(json);
+    const { title, creators, tags, tagWeights, scene } = this.of(json);
     return {
       type: this.typeOf(item, json),
       ...(title !== undefined && { title }),
       ...(creators !== undefined && { creators }),
       ...(tags !== undefined && { tags }),
+      ...(tagWeights !== undefined && { tagWeights }),
       ...(scene !== undefined && { scene }),
     };
   }

@@ -8,7 +8,8 @@ import { countPositive } from "./vector-neighbors.js";
 export const itemsAlike: RecallStep = {
   rung: "vector",
   async find(ask) {
-    const { asker, items, limit, settings } = ask;
+    const { asker, space, limit, settings } = ask;
+    const { items } = space;
     if (asker.kind !== "item") return itemsByVector.find(ask);
     const [item] = asker.seeds(1).ordinals;
     if (items === undefined || item === undefined) return null;

@@ -8,7 +8,7 @@ import { countPositive } from "./vector-neighbors.js";
  */
 export const itemsByVector: RecallStep = {
   rung: "vector",
-  async find({ asker, items, limit, settings }) {
+  async find({ asker, space: { items }, limit, settings }) {
     const pooled = items === undefined ? undefined : unit(asker.vector());
     if (items === undefined || pooled === undefined) return null;
     const options = { k: limit, exclude: asker.seen(), deadlineMs: settings.searchDeadlineMs };

@@ -1,5 +1,5 @@
 import type { ItemId, UserOrdinal } from "../../schemas/ids.js";
-import type { ItemEngines, ReadModelReader, SearchOptions, SearchResult, VectorEngine } from "../../schemas/ports/read-model.js";
+import type { ReadModelReader, SearchOptions, SearchResult, Space } from "../../schemas/ports/read-model.js";
 import type { ApiSettings } from "../server-parts.js";
 
 export type Mode = "u2u" | "u2i" | "i2i" | "u2u2i";
@@ -40,9 +40,7 @@ export interface Asker {
 /** One recall: all of it taken at its begin, so that an answer never mixes generations. */
 export interface Ask {
   readonly readModel: ReadModelReader;
-  readonly engine: VectorEngine;
-  /** Of the same generation; undefined where its model gives items no vectors to be found by. */
-  readonly items: ItemEngines | undefined;
+  readonly space: Space;
   readonly asker: Asker;
   readonly limit: number;
   readonly settings: ApiSettings;

@@ -27,7 +27,7 @@ export function adminRoutes(api: Api, parts: ResolvedParts): void {
       config,
       schema: { operationId: "stats", tags, summary: "Sizes of what recall reads", response: { 200: StatsAnswer, ...problemResponses() } },
     },
-    async () => ({ ...parts.readModel.stats(), vectors: parts.users().size, shards: [...parts.indexStats()] }),
+    async () => ({ ...parts.readModel.stats(), vectors: parts.space().users.size, shards: [...parts.indexStats()] }),
   );
 }
 

@@ -18,7 +18,6 @@ import { toItemId } from "../checked-ids.js";
 import { problemResponses } from "../problems.js";
 import type { ItemInfos } from "../recall/item-infos.js";
 import { nearItems } from "../recall/items-alike.js";
-import { itemsOf } from "../recall/items-of-generation.js";
 import type { Api, ResolvedParts } from "../server-parts.js";
 
 const NONE = new Uint32Array(0);
@@ -72,8 +71,8 @@ export function itemRoutes(api: Api, parts: ResolvedParts, infos: ItemInfos): vo
     async (request) => {
       const asOf = readAsOf(parts.applied);
       const { item, ordinal } = knownItem(parts, request.params.item);
-      const users = parts.users();
-      const { by, ...near } = await neighborsOf(parts, itemsOf(parts, users), ordinal, request.query.limit ?? 50);
+      const { users, items } = parts.space();
+      const { by, ...near } = await neighborsOf(parts, items, ordinal, request.query.limit ?? 50);
       const json = parts.readModel.itemInfoJson(near.ordinals);
       const results = parts.readModel
         .itemIds(near.ordinals)

@@ -2,13 +2,12 @@ import Type from "typebox";
 import { KindredError } from "../../schemas/errors.js";
 import type { RecallOptions } from "../../schemas/http.js";
 import { RecallAnswer, RecallAnswers, RecallBody, RecallPostQuery, RecallQuery, ScenarioParams } from "../../schemas/http.js";
-import type { VectorEngine } from "../../schemas/ports/read-model.js";
+import type { Space } from "../../schemas/ports/read-model.js";
 import { reached, readAsOf } from "../after.js";
 import { toItemId, toUserId } from "../checked-ids.js";
 import { problemResponses } from "../problems.js";
 import { ItemAsker, UserAsker } from "../recall/askers.js";
 import type { ItemInfos } from "../recall/item-infos.js";
-import { itemsOf } from "../recall/items-of-generation.js";
 import { recall } from "../recall/recall.js";
 import type { Asker } from "../recall/recall-step.js";
 import type { Scenario } from "../recall/scenarios.js";
@@ -27,7 +26,7 @@ const bodyProblems = problemResponses(
   "UNSUPPORTED_MEDIA_TYPE",
 );
 type Body = Type.Static<typeof RecallBody>;
-type MakeAsker = (engine: VectorEngine) => Asker;
+type MakeAsker = (space: Space) => Asker;
 
 /** Recall: one by GET, many at once or a session by POST. */
 export function recallRoutes(api: Api, parts: ResolvedParts, infos: ItemInfos): void {
@@ -88,20 +87,19 @@ export function recallRoutes(api: Api, parts: ResolvedParts, infos: ItemInfos): 
   );
 }
 
-/** Waits for `after`, reads what is applied, takes one engine, then searches for all at once. */
+/** Waits for `after`, reads what is applied, takes one generation, then searches for all at once. */
 function answering(parts: ResolvedParts, infos: ItemInfos) {
   return async (scenario: Scenario, makeAskers: readonly MakeAsker[], options: RecallOptions, requestId: string, cameAt: number) => {
     const variant = variantOf(options.variant);
     const reaching = reached(parts.applied, options.after, options.waitMs ?? 1000);
     const fresh = reaching === true ? true : await reaching;
     const asOf = readAsOf(parts.applied);
-    const engine = parts.users();
-    const items = itemsOf(parts, engine);
+    const space = parts.space();
     const { readModel, settings } = parts;
     return Promise.all(
       makeAskers.map((makeAsker) => {
-        const asker = makeAsker(engine);
-        const ask = { readModel, engine, items, asker, limit: options.limit ?? 50, settings };
+        const asker = makeAsker(space);
+        const ask = { readModel, space, asker, limit: options.limit ?? 50, settings };
         return recall(parts, infos, {
           scenario,
           asker,
@@ -145,7 +143,7 @@ function askersOf(parts: ResolvedParts, scenario: Scenario, body: Body): readonl
 
 function userAsker({ readModel }: ResolvedParts, text: string): MakeAsker {
   const user = toUserId(text);
-  return (engine) => new UserAsker(user, readModel, engine);
+  return ({ users }) => new UserAsker(user, readModel, users);
 }
 
 function itemAsker({ readModel }: ResolvedParts, text: string): MakeAsker {

@@ -48,7 +48,7 @@ function getUser(api: Api, parts: ResolvedParts, infos: ItemInfos): void {
       },
     },
     async (request) => {
-      const engine = parts.users();
+      const engine = parts.space().users;
       const record = knownUser(parts, request.params.user);
       const titleOf = (id: ItemId) => infos.of(parts.readModel.item(id)?.infoJson ?? null).title;
       const topItems = record.items
@@ -85,7 +85,7 @@ function getNeighbors(api: Api, parts: ResolvedParts): void {
     },
     async (request) => {
       const asOf = readAsOf(parts.applied);
-      const engine = parts.users();
+      const engine = parts.space().users;
       const { user, ordinal } = knownUser(parts, request.params.user);
       const { by = "vector", limit = 50, maxDistance = 2 } = request.query;
       const found = by === "vector" ? await byVector() : await bySimhash();

@@ -2,7 +2,6 @@ import { stat } from "node:fs/promises";
 import type { Command } from "commander";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
-import { parseTimestamp } from "../../schemas/event.js";
 import type { EpochMs } from "../../schemas/ids.js";
 import { MAX_BATCH_RECORDS } from "../../schemas/ports/folded-batch.js";
 import { parseAssignments } from "../../streams/files/column-map.js";
@@ -18,6 +17,7 @@ import {
   numberFlag,
   printResult,
   serverOf,
+  timeFlag,
 } from "../command-options.js";
 import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
@@ -75,17 +75,6 @@ export function addReplay(program: Command, terminal: Terminal): void {
     .option("--again", "read a file once more that was read before, and count it once more")
     .option("--batch <n>", "most events of one atomic write", integerFlag(1, MAX_BATCH_RECORDS))
     .action((options: ReplayOptions) => replay(options, terminal));
-}
-
-function timeFlag(text: string): EpochMs {
-  const ts = parseTimestamp(/^\d+$/.test(text) ? Number(text) : /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text);
-  if (ts === undefined)
-    throw new KindredError(
-      "USAGE",
-      `${JSON.stringify(text)} is not a time; allowed: RFC 3339, a date, or epoch milliseconds`,
-      "--since, --until",
-    );
-  return ts;
 }
 
 /** @throws KindredError USAGE, FILE_FORMAT (it is not there) */

@@ -1,39 +1,74 @@
 import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
-import { readHistories } from "../../models/histories.js";
 import { isNumberRange, type SettingValue } from "../../models/model-kind.js";
 import { type AnyKind, MODEL_KINDS } from "../../models/model-kinds.js";
-import { trainInto } from "../../models/train-into.js";
 import { KindredError } from "../../schemas/errors.js";
-import type { TrainingSet } from "../../schemas/model.js";
+import type { EpochMs } from "../../schemas/ids.js";
+import { parseAssignments } from "../../streams/files/column-map.js";
+import { EVENT_FIELDS, TS_UNITS, type TsUnit } from "../../streams/files/event-rows.js";
+import { FILE_FORMATS, type FileFormat } from "../../streams/files/file-rows.js";
 import type { Terminal } from "../command-frame.js";
-import { choiceFlag, integerFlag, numberFlag, printResult } from "../command-options.js";
+import {
+  addClientOptions,
+  type ClientOptions,
+  choiceFlag,
+  configurationOf,
+  integerFlag,
+  numberFlag,
+  printResult,
+  serverOf,
+  timeFlag,
+} from "../command-options.js";
 import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
+import { trainShown } from "../train-shown.js";
+import { type Reading, type ReadSet, setOfFiles, setOfLog, setOfSplit, setOfState } from "../wiring/training-source.js";
 
-interface TrainOptions {
-  readonly train: string;
+interface TrainOptions extends ClientOptions {
+  readonly train?: string;
+  readonly from?: readonly string[];
+  readonly items?: string;
+  readonly format?: FileFormat;
+  readonly map: string;
+  readonly set: string;
+  readonly tsUnit: TsUnit;
+  readonly since?: EpochMs;
+  readonly until?: EpochMs;
   readonly out: string;
   readonly restart?: boolean;
   readonly checkpointEvery: number;
-  readonly json?: boolean;
 }
+
+type KindOptions = TrainOptions & Readonly<Record<string, SettingValue>>;
+
+/** Refused lines that are told one by one. */
+const LISTED = 20;
 
 /** One command a kind; flags and their help are its tables. */
 export function addTrain(program: Command, terminal: Terminal): void {
   const train = program.command("train").description("a model of what people did, as a folder");
   for (const kind of MODEL_KINDS) {
-    const command = train
-      .command(kind.kind)
-      .description(`${kind.summary}; stopped, the same command goes on`)
-      .requiredOption("--train <file>", "histories: `user item item ...` a line, gzipped or not")
+    const command = addSourceOptions(train.command(kind.kind).description(`${kind.summary}; stopped, the same command goes on`))
       .requiredOption("--out <directory>", "folder of the model: made, or replaced where it holds one")
       .option("--restart", "begin anew where a training was stopped")
-      .option("--checkpoint-every <seconds>", "how much work a crash may cost", numberFlag(0.01, 1e6), 60)
-      .option("--json", "print the result as JSON");
+      .option("--checkpoint-every <seconds>", "how much work a crash may cost", numberFlag(0.01, 1e6), 60);
     for (const name of Object.keys(kind.about)) command.addOption(settingOption(kind, name));
-    command.action((options: TrainOptions & Readonly<Record<string, SettingValue>>) => trainKind(kind, options, terminal));
+    command.action((options: KindOptions) => trainKind(kind, options, terminal));
   }
+}
+
+/** What a model is trained on. */
+function addSourceOptions(command: Command): Command {
+  return addClientOptions(command)
+    .option("--train <file>", "histories: `user item item ...` a line, gzipped or not (default: what the state holds)")
+    .option("--from <file...>", "files of events, as replay reads them; `journal` or `kafka`: the live log from its begin")
+    .option("--items <file>", "side information of the items of --train or --from files, as items import reads it")
+    .option("--format <format>", `of --from files: ${FILE_FORMATS.join(", ")} (default: by the file's name)`, choiceFlag(...FILE_FORMATS))
+    .option("--map <field=column,...>", "columns of the fields, e.g. user=CustomerID,item=StockCode,ts=t", "")
+    .option("--set <field=value,...>", "values that the files lack, e.g. action=like,ts=2011-01-01T00:00:00Z", "")
+    .option("--ts-unit <unit>", "what numbers in ts count: auto (below 1e11 are seconds), s or ms", choiceFlag(...TS_UNITS), "auto")
+    .option("--since <time>", "of --from files, only events from this time on", timeFlag)
+    .option("--until <time>", "of --from files, only events before this time", timeFlag);
 }
 
 const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -49,30 +84,50 @@ function settingOption({ about, defaults, ranges }: AnyKind, name: string): Opti
   return new Option(`${flag} <number>`, text).argParser((integer ? integerFlag : numberFlag)(least, most)).default(fallback);
 }
 
-async function trainKind(kind: AnyKind, options: TrainOptions & Readonly<Record<string, SettingValue>>, terminal: Terminal): Promise<void> {
-  const { out: into, json } = options;
-  const set: TrainingSet = { histories: await readHistories(options.train) };
+/** @throws KindredError USAGE, and why the source can't be read */
+async function readSet(options: TrainOptions, terminal: Terminal, signal: AbortSignal): Promise<ReadSet> {
+  const { train, from, items, format, tsUnit, since, until } = options;
+  const config = configurationOf(options, terminal);
+  if (train !== undefined && from !== undefined) throw new KindredError("USAGE", "--train or --from, not both");
+  const log = from?.find((name) => name === "journal" || name === "kafka");
+  if (items !== undefined && ((train === undefined && from === undefined) || log !== undefined))
+    throw new KindredError("USAGE", "--items goes with --train or --from files; state and log have side information of their own");
+  if (log !== undefined && (from?.length !== 1 || log !== config.source.kind))
+    throw new KindredError("USAGE", `source.kind is ${config.source.kind}; allowed: --from ${config.source.kind}, or files`);
+  const progress = new Progress({ label: "read", unit: from === undefined ? "users" : "events", stream: process.stderr });
+  let listed = 0;
+  const reading: Reading = {
+    signal,
+    onProgress: (done, share) => progress.update(done, share),
+    onRejected: (code, message, where) => void (listed++ < LISTED && terminal.stderr.write(`warning ${code}: ${message} (${where})\n`)),
+  };
+  try {
+    if (train !== undefined) return await setOfSplit(train, items, reading);
+    if (log !== undefined) return await setOfLog(config, reading);
+    if (from === undefined) return await setOfState(config, await serverOf(options, config, signal), reading);
+    const columns = parseAssignments(options.map, EVENT_FIELDS, "--map");
+    const constants = parseAssignments(options.set, EVENT_FIELDS, "--set");
+    const limits = { ...(format && { format }), ...(since !== undefined && { since }), ...(until !== undefined && { until }) };
+    return await setOfFiles(config, { paths: from, map: { columns, constants }, tsUnit, ...limits }, items, reading);
+  } finally {
+    progress.stop();
+  }
+}
+
+async function trainKind(kind: AnyKind, options: KindOptions, terminal: Terminal): Promise<void> {
+  const { out: into } = options;
   const settings = Object.fromEntries(Object.keys(kind.about).map((name) => [name, options[name]!]));
-  const progress = new Progress({ label: "train", unit: "pairs", stream: process.stderr });
-  let note: string | undefined;
-  // What an earlier call did took none of this one's time.
-  let first: { readonly pairs: number; readonly share: number } | undefined;
-  const report = await untilStopped((signal) =>
-    trainInto(into, kind, set, settings, {
-      signal,
-      restart: options.restart === true,
-      checkpointEveryMs: options.checkpointEvery * 1000,
-      onProgress: ({ pairs, share, loss, epoch }) => {
-        if (loss !== undefined) note = `epoch ${epoch + 1}, loss ${loss.toFixed(3)}`;
-        first ??= { pairs, share };
-        progress.update(pairs - first.pairs, (share - first.share) / Math.max(1e-9, 1 - first.share), note);
-      },
-    }),
-  ).finally(() => progress.stop());
-  const pairsPerCpuSecond = Math.round(report.pairs / Math.max(1e-9, report.cpuSeconds));
-  const text =
-    `${report.items} items, ${report.users} users, ${report.pairs} pairs in ${report.cpuSeconds.toFixed(1)} CPU seconds ` +
-    `(${pairsPerCpuSecond}/s), loss ${report.loss.toFixed(3)}${report.resumed ? ", gone on from a checkpoint" : ""}`;
-  printResult(terminal, { json: json === true }, { ...report, pairsPerCpuSecond, into }, report.done ? `${text}: ${into}` : text);
-  if (!report.done) throw new KindredError("NOT_READY", "stopped before the end; the same command goes on from here", into);
+  await untilStopped(async (signal) => {
+    const { set, ...read } = await readSet(options, terminal, signal);
+    const { restart = false, checkpointEvery } = options;
+    const work = { signal, restart, checkpointEveryMs: checkpointEvery * 1000 };
+    const report = { ...(await trainShown(into, kind, set, settings, work)), ...read };
+    const pairsPerCpuSecond = Math.round(report.pairs / Math.max(1e-9, report.cpuSeconds));
+    const text =
+      `${report.items} items, ${report.users} users, ${report.pairs} pairs in ${report.cpuSeconds.toFixed(1)} CPU seconds ` +
+      `(${pairsPerCpuSecond}/s), loss ${report.loss.toFixed(3)}${report.resumed ? ", gone on from a checkpoint" : ""}`;
+    const rejected = report.rejected === 0 ? "" : `, ${report.rejected} lines rejected`;
+    printResult(terminal, options, { ...report, pairsPerCpuSecond, into }, `${text}${rejected}${report.done ? `: ${into}` : ""}`);
+    if (!report.done) throw new KindredError("NOT_READY", "stopped before the end; the same command goes on from here", into);
+  });
 }

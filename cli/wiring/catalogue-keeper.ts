@@ -9,11 +9,14 @@ export interface CatalogueKeeperOptions {
   /** Side information of every item, as it is now. */
   readonly items: () => AsyncIterable<ItemInfo>;
   readonly settings: FoldSettings;
-  readonly generations: readonly GenerationRef[];
+  /** Those that are to be live now. */
+  readonly generations: () => readonly GenerationRef[];
   /** Stores it, and activates it by records of the log. */
   readonly publish: (next: Catalogue) => Promise<unknown>;
   /** Least time between two catalogues. */
   readonly minIntervalMs: number;
+  /** Whether side information is to wait for a while: all rows are being computed anew for something else. */
+  readonly busy?: () => boolean;
   readonly onError: (error: unknown) => void;
   readonly now?: () => number;
 }
@@ -47,6 +50,7 @@ export class CatalogueKeeper {
     const delay = Math.max(SETTLE_MS, this.madeAt + this.options.minIntervalMs - now());
     this.timer = setTimeout(() => {
       this.timer = undefined;
+      if (this.options.busy?.()) return this.itemsChanged();
       this.madeAt = now();
       this.update().catch(this.options.onError);
     }, delay);
@@ -65,7 +69,7 @@ export class CatalogueKeeper {
     const current: Catalogue | undefined = newest === 0 ? undefined : await catalogues.get(newest);
     const items: ItemInfo[] = [];
     for await (const info of this.options.items()) items.push(info);
-    const next = nextCatalogue(current, { settings, items, generations });
+    const next = nextCatalogue(current, { settings, items, generations: generations() });
     if (next !== current) await publish(next);
     return next.number;
   }

@@ -3,12 +3,13 @@ import { buildServer } from "../../api/server.js";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { IndexShardRows } from "../../schemas/ports/admin.js";
-import type { ItemEngines, ReadModelReader, VectorEngine } from "../../schemas/ports/read-model.js";
+import type { ReadModelReader } from "../../schemas/ports/read-model.js";
 import { removeAddress, writeAddress } from "../address-file.js";
-import { eventRulesOf, foldSettingsOf, generationsOf, itemVectorsOf } from "./fold-configuration.js";
+import { eventRulesOf, foldSettingsOf } from "./fold-configuration.js";
 import { LatePart } from "./late-part.js";
 import { makeLogger } from "./logger.js";
 import { type Role, startThreads } from "./node-threads.js";
+import type { OpenedIndex } from "./opened-index.js";
 import { requireEngine } from "./vector-engines.js";
 
 /** A server that listens. */
@@ -46,19 +47,15 @@ export async function startServer(config: Config, log: Log = makeLogger(config),
     throw error;
   });
   const readModel = new LatePart<ReadModelReader>("the read model");
-  const engine = new LatePart<VectorEngine>("the index");
-  let items: ItemEngines | undefined;
-  const [ref] = generationsOf(config);
-  const itemVectors = ref && itemVectorsOf(ref);
+  const index = new LatePart<OpenedIndex>("the index");
   let why: string | null = "catching up with the log";
   const api = buildServer({
     ...taking.ports,
     owner: answering.ports.owner,
+    generations: { ...taking.ports.generations, list: answering.ports.generations.list },
     applied: answering.applied,
     readModel: readModel.proxy,
-    users: () => engine.get(),
-    items: () => items,
-    itemVectors: (generation) => (generation === ref?.generation ? itemVectors : undefined),
+    space: () => index.get().space,
     rules: eventRulesOf(config),
     foldSettings: foldOnce(config),
     notReady: () => why,
@@ -67,6 +64,7 @@ export async function startServer(config: Config, log: Log = makeLogger(config),
     settings: { bodyLimitBytes: config.server.bodyLimitBytes, maxEvents: config.server.maxEventsPerRequest },
     logger: log,
   });
+  api.server.on("request", (_, answer) => answer.once("close", answering.readers.enter()));
   const close = async (): Promise<void> => {
     try {
       await api.close();
@@ -82,12 +80,11 @@ export async function startServer(config: Config, log: Log = makeLogger(config),
   const ready = Promise.all([answering.opened, taking.opened]).then(([opened]) => {
     if (opened) {
       readModel.set(opened.readModel);
-      engine.set(opened.engine);
-      items = opened.items;
+      index.set(opened);
     } else {
       const reason = new KindredError("WRONG_ROLE", "this node folds and does not answer; ask one of the role recall");
       readModel.refuse(reason);
-      engine.refuse(reason);
+      index.refuse(reason);
     }
     why = null;
   });

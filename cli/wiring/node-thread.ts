@@ -4,9 +4,18 @@ import { KindredError } from "../../schemas/errors.js";
 import type { IndexShardRows, UpdaterMetrics } from "../../schemas/ports/admin.js";
 import type { Log } from "../../schemas/ports/log.js";
 import { AppliedWaiters } from "./applied-waiters.js";
-import { attachIndex, type OpenedIndex } from "./opened-index.js";
+import { OpenedIndex } from "./opened-index.js";
 import { fromSentError, RemoteCalls } from "./port-calls.js";
-import { type IndexHandles, type NodeCalls, type NodeNews, type NodePorts, type NodeWork, remoteNode } from "./worker-ports.js";
+import { Readers } from "./readers.js";
+import {
+  type IndexHandles,
+  type NodeCalls,
+  type NodeNews,
+  type NodePorts,
+  type NodeWork,
+  remoteNode,
+  type SpaceHandles,
+} from "./worker-ports.js";
 
 interface Deferred<T> {
   readonly promise: Promise<T>;
@@ -29,6 +38,8 @@ export interface NodeThreadEvents {
 /** A node's thread, seen from the one that answers. */
 export class NodeThread {
   readonly applied = new AppliedWaiters();
+  /** Requests that are being answered from what is attached here. */
+  readonly readers = new Readers();
   readonly ports: NodePorts;
   /** The data directory is ours. Rejects with what `failed` rejects with. */
   readonly locked: Promise<void>;
@@ -60,7 +71,14 @@ export class NodeThread {
       resourceLimits: { maxYoungGenerationSizeMb: 192 },
     });
     this.calls = new RemoteCalls<NodeCalls>(this.worker);
-    this.ports = remoteNode(this.calls, config.journal.maxLagEvents);
+    const remote = remoteNode(this.calls, config.journal.maxLagEvents);
+    // Whoever is told that another generation answers is answered by it.
+    const activate: NodePorts["generations"]["activate"] = async (generation) => {
+      const status = await remote.generations.activate(generation);
+      await this.attaching;
+      return status;
+    };
+    this.ports = { ...remote, generations: { ...remote.generations, activate } };
     const lock = deferred<void>();
     const open = deferred<OpenedIndex | undefined>();
     const fail = deferred<never>();
@@ -75,6 +93,7 @@ export class NodeThread {
     this.worker.on("message", (news: NodeNews) => {
       if (news.kind === "applied") this.applied.advance(news.position, news.eventTime);
       else if (news.kind === "moved") this.moved(news.ordinals);
+      else if (news.kind === "serving") this.attaching = this.serve(news.space);
       else if (news.kind === "metrics") events.onMetrics(news.snapshot, news.shards);
       else if (news.kind === "locked") {
         this.lockedNow = true;
@@ -109,11 +128,21 @@ export class NodeThread {
 
   private async attach(handles: IndexHandles | undefined): Promise<OpenedIndex | undefined> {
     if (!handles) return undefined;
-    const opened = await attachIndex(handles, this.config, this.log);
-    this.detach = opened.close;
+    const opened = await OpenedIndex.attach(handles, this.config, this.log);
+    this.detach = () => opened.close();
     for (const ordinals of this.movedEarly) opened.moved(ordinals);
     this.movedEarly = [];
-    this.moved = opened.moved;
+    this.moved = (ordinals) => opened.moved(ordinals);
     return opened;
+  }
+
+  /** One that cannot be attached to leaves the one before in its place. */
+  private async serve(space: SpaceHandles): Promise<void> {
+    const opened = await this.opened;
+    await opened
+      ?.serve(space, () => this.readers.left())
+      .catch((err: unknown) => {
+        this.log.error({ err, generation: space.users.generation }, "a generation that is to answer cannot be reached");
+      });
   }
 }

@@ -4,7 +4,7 @@ import { HotBuckets } from "./hot-buckets.js";
 import { KafkaUpdater } from "./kafka/kafka-updater.js";
 import { RecallNode } from "./kafka/recall-node.js";
 import { makeLogger } from "./logger.js";
-import { handlesOf } from "./opened-index.js";
+import { handlesOf, spaceHandlesOf } from "./opened-index.js";
 import { toSentError } from "./port-calls.js";
 import type { NodeOptions, ServingNode } from "./serving-node.js";
 import { Updater } from "./updater.js";
@@ -31,6 +31,7 @@ async function main({ config, work }: NodeWork): Promise<void> {
     log,
     onApplied: (position, eventTime) => tell({ kind: "applied", position, eventTime }),
     onFailed: failed,
+    onServing: (space) => tell({ kind: "serving", space: spaceHandlesOf(space) }),
     ...(wantsMoves(config) && { onMoved: (ordinals: Uint32Array) => tell({ kind: "moved", ordinals }) }),
   });
   tell({ kind: "locked" });

@@ -1,12 +1,11 @@
+import type { IndexFiles } from "../../index/index-files.js";
 import { ItemShards, type ItemShardsSettings, isTrained } from "../../index/item-shards.js";
 import type { NativeReadModel } from "../../index/read-model/native-read-model.js";
 import { publisherSettings } from "../../index/shards/publisher-settings.js";
 import type { Swap } from "../../index/shards/shard-publisher.js";
-import { NO_ORDINAL } from "../../native/vector-index.js";
 import type { GenerationRef, ItemVectors } from "../../schemas/catalogue.js";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
-import type { ItemId } from "../../schemas/ids.js";
 import type { IndexShardRows } from "../../schemas/ports/admin.js";
 import type { Log } from "../../schemas/ports/log.js";
 import { buildsGraphs } from "./vector-engines.js";
@@ -21,12 +20,12 @@ export interface ItemShardsOptions {
 }
 
 /**
- * The items of a generation whose model has output vectors, with all that the read model knows already; undefined where it has none.
- * @param directory where they may have been saved; undefined to begin with empty ones
+ * The items of a generation whose model has output vectors, to be completed with what the read model knows; undefined where it has none.
+ * @param files where they may have been saved; undefined to begin with empty ones
  */
 export async function openItemShards(
   options: ItemShardsOptions,
-  directory: string | undefined,
+  files: IndexFiles | undefined,
   model: NativeReadModel,
 ): Promise<ItemShards | undefined> {
   const { itemVectors, ref, config, log, onSwap } = options;
@@ -46,22 +45,18 @@ export async function openItemShards(
       onError: (err) => log.warn({ err }, "work on the graphs of items failed; what is there goes on"),
     },
   };
-  const items = (directory === undefined ? undefined : await openSaved(directory, settings, model, options)) ?? ItemShards.create(settings);
-  items.follow(model);
-  return items;
+  return (files && (await openSaved(files, settings, model, options))) ?? ItemShards.create(settings);
 }
 
 /** A damaged shard costs time, never an answer: it is filled anew. Where no graphs are built a saved one is not taken either. */
 async function openSaved(
-  directory: string,
+  files: IndexFiles,
   settings: ItemShardsSettings,
   model: NativeReadModel,
-  { config, log }: ItemShardsOptions,
+  { config, ref, log }: ItemShardsOptions,
 ): Promise<ItemShards | undefined> {
   try {
-    const ordinalsOf = (ids: readonly string[]): Uint32Array =>
-      Uint32Array.from(ids, (id) => model.itemOrdinal(id as ItemId) ?? NO_ORDINAL);
-    const saved = await ItemShards.open(directory, settings, ordinalsOf);
+    const saved = await ItemShards.open(files.itemsDirectory(ref), settings, files.itemOrdinalsOf(model));
     if (saved === undefined || buildsGraphs(config) || !saved.hasGraphs) return saved;
     await saved.close();
   } catch (err) {

@@ -1,104 +1,146 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { IndexFiles, type SavedIndex } from "../../index/index-files.js";
-import type { ItemShards } from "../../index/item-shards.js";
+import { allHave, IndexFiles } from "../../index/index-files.js";
 import { NativeReadModel } from "../../index/read-model/native-read-model.js";
-import { publisherSettings } from "../../index/shards/publisher-settings.js";
-import { type PublisherStats, ShardPublisher } from "../../index/shards/shard-publisher.js";
-import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
+import type { PublisherStats } from "../../index/shards/shard-publisher.js";
+import type { GenerationRef, ItemVectors } from "../../schemas/catalogue.js";
 import { KindredError } from "../../schemas/errors.js";
-import type { ItemId, Offset } from "../../schemas/ids.js";
+import type { CatalogueNumber, Generation, ItemId, Offset, Partition } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import type { FingerprintBandCounts, IndexShardRows } from "../../schemas/ports/admin.js";
-import type { FoldedBatch } from "../../schemas/ports/folded-batch.js";
+import type { FoldedBatch, RowsAre } from "../../schemas/ports/folded-batch.js";
 import type { PublishedRows, RowSource } from "../../schemas/ports/row-source.js";
 import { covers, formatPosition, type Position } from "../../schemas/position.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
-import { type ItemShardsOptions, itemRows, openItemShards } from "./open-item-shards.js";
-import { buildsGraphs } from "./vector-engines.js";
+import { SearchSpace, type SpaceOptions } from "./search-space.js";
 
 /** Side information handed to the read model in one call. */
 const INFOS_A_CALL = 4_096;
 const NOTHING = 0 as Offset;
 
-export interface SearchIndexOptions extends ItemShardsOptions {
+/** A live generation, and the vectors that its users pool. */
+export interface LiveSpace {
+  readonly ref: GenerationRef;
+  readonly itemVectors: ItemVectors;
+}
+
+export interface SearchIndexOptions extends Omit<SpaceOptions, keyof LiveSpace> {
+  readonly live: readonly LiveSpace[];
+  /** One of them. */
+  readonly serving: Generation;
   /** Whose rows are searched: one a partition, and no partition twice. */
   readonly sources: readonly RowSource[];
   /** Told whose vectors were written or removed, before it counts as applied. */
   readonly onMoved?: (ordinals: Uint32Array) => void;
 }
 
-/** What recall searches: the read model and the vectors of one generation, in the addon's memory. One thread writes it. */
+/** What recall searches: the read model and a space for each live generation, in the addon's memory. One thread writes it. */
 export class SearchIndex implements RowPublisher {
-  private readonly publisher: ShardPublisher;
-  private saved: Position;
+  private readonly spaces = new Map<Generation, SearchSpace>();
+  private serves: SearchSpace;
+  private saved: Position = new Map();
   private stale = false;
-  /** A graph was swapped since the last save. */
-  private swapped = false;
+  private readonly rows = new Map<Partition, RowsAre>();
+  /** Generations came or went since the last save. */
+  private otherSpaces = false;
+  private saving: Promise<unknown> = Promise.resolve();
 
   private constructor(
     readonly model: NativeReadModel,
-    readonly engine: EmbeddedEngine,
+    spaces: readonly SearchSpace[],
     private readonly files: IndexFiles,
     private readonly options: SearchIndexOptions,
-    saved: Position,
-    /** Items by vector; undefined where the model has no output vectors. */
-    readonly items: ItemShards | undefined,
   ) {
-    this.saved = saved;
-    this.publisher = new ShardPublisher(engine, {
-      ...publisherSettings(options.config.index),
-      onSwap: (swap) => {
-        this.swapped = true;
-        options.log.info({ ...swap }, "a shard has a new graph");
-        options.onSwap?.(swap);
-      },
-      onTuned: (tuned) => options.log.info({ ...tuned }, "ef was moved"),
-      onError: (err) => options.log.warn({ err }, "work on the graphs failed; what is there goes on"),
-    });
+    for (const space of spaces) this.spaces.set(space.generation, space);
+    this.serves = this.space(options.serving) ?? noSuch(options.serving);
+    for (const source of options.sources) this.rows.set(source.partition, source.summary());
   }
 
   /**
-   * As it was saved, each partition caught up with who changed since; where one of them cannot be, filled with every row of all. An
-   * engine that is to have no graph here takes no saved one: it would navigate by it.
+   * As it was saved, each partition caught up with who changed since; where one of them cannot be, filled with every row of all. So is a
+   * generation that has no files.
    */
   static async open(options: SearchIndexOptions): Promise<SearchIndex> {
-    const { config, ref, sources, log } = options;
+    const { config, sources, log, live } = options;
     const limits = { bucketCap: config.fingerprint.bucketCap };
-    const files = new IndexFiles(join(config.dataDir, "index"), ref, limits);
-    const { ef, driftCosine, shards, storage } = config.index;
-    const saved = await openSaved(files, { ef, driftCosine }, options);
-    const fits =
-      saved?.engine.shards === shards &&
-      saved.engine.storage === storage &&
-      (buildsGraphs(config) || saved.engine.stats().shards.every(({ nodes }) => nodes === 0));
-    const changed = fits ? changesSince(saved.position, sources) : undefined;
-    if (saved && changed) {
-      log.info({ savedAt: formatPosition(saved.position), appliedAt: formatPosition(positionOf(sources)) }, "the saved index is reopened");
-      const items = await openItemShards(options, files.itemsDirectory, saved.model);
-      return new SearchIndex(saved.model, saved.engine, files, options, saved.position, items).filled(changed);
+    const files = new IndexFiles(join(config.dataDir, "index"), limits);
+    const saved = await openModel(files, log);
+    if (saved) {
+      const spaces: SearchSpace[] = [];
+      for (const one of live) spaces.push(await SearchSpace.open({ ...options, ...one }, files, saved));
+      const there = spaces.flatMap(({ savedAt }) => savedAt ?? []);
+      const position = allHave([saved.applied().position, ...there]);
+      const changed = there.length > 0 ? changesSince(position, sources) : undefined;
+      if (changed) {
+        log.info({ savedAt: formatPosition(position), appliedAt: formatPosition(positionOf(sources)) }, "the saved index is reopened");
+        const index = new SearchIndex(saved, spaces, files, options);
+        index.saved = position;
+        await index.fill(changed);
+        // Who is gone is told by the changes only, and who is there by the rows only.
+        if (there.length < spaces.length) await index.fill(allRows(sources));
+        return index;
+      }
+      for (const space of spaces) await space.close();
+      saved.close();
     }
-    await saved?.engine.close();
-    saved?.model.close();
     const model = NativeReadModel.create(limits);
-    const { dims, generation } = ref;
-    const empty = EmbeddedEngine.create({ dims, metric: "cosine", generation, ef, shards, storage, driftCosine });
-    const items = await openItemShards(options, undefined, model);
-    const index = new SearchIndex(model, empty, files, options, new Map(), items);
+    const spaces: SearchSpace[] = [];
+    for (const one of live) spaces.push(await SearchSpace.create({ ...options, ...one }, model));
+    const index = new SearchIndex(model, spaces, files, options);
     index.stale = existsSync(join(config.dataDir, "index"));
-    return index.filled(sources.map((source) => [source, source.scanRows()]));
+    await index.fill(allRows(sources));
+    return index;
   }
 
-  /** Begins to rebuild shards in the background, where they have graphs. */
+  /** Begins to rebuild shards of the space that answers in the background, where they have graphs. */
   start(): void {
-    if (!buildsGraphs(this.options.config)) return;
-    this.publisher.start();
-    this.items?.start();
+    this.serves.start();
+  }
+
+  /** What answers. */
+  get serving(): SearchSpace {
+    return this.serves;
+  }
+
+  space(generation: Generation): SearchSpace | undefined {
+    return this.spaces.get(generation);
+  }
+
+  /** Whether every row that is here is of the catalogue or a later one, so that its vectors in each of its generations are here too. */
+  hasAllOf(catalogue: CatalogueNumber | 0): boolean {
+    return [...this.rows.values()].every((rows) => rows.catalogue >= catalogue && !rows.migrating);
+  }
+
+  /** A space for a generation, before the first batch that has its vectors; its items have theirs when this resolves. */
+  async add(live: LiveSpace): Promise<SearchSpace> {
+    const space = await SearchSpace.create({ ...this.options, ...live }, this.model);
+    this.spaces.set(live.ref.generation, space);
+    this.otherSpaces = true;
+    await space.fillItems(this.model);
+    return space;
+  }
+
+  /** Answers with it from now on, in one step. */
+  serve(generation: Generation): SearchSpace {
+    this.serves = this.space(generation) ?? noSuch(generation);
+    return this.serves;
+  }
+
+  /** Gives up a space that does not answer; its files go with the next save. */
+  async drop(generation: Generation): Promise<void> {
+    const space = this.space(generation);
+    if (!space || space === this.serves) return;
+    this.spaces.delete(generation);
+    this.otherSpaces = true;
+    // One under way may be writing it.
+    await this.saving.catch(() => undefined);
+    await space.close();
   }
 
   /** Makes a committed micro-batch recallable. */
   publish(folded: FoldedBatch): void {
     const moved = this.apply(folded, folded);
+    this.rows.set(folded.partition, folded.rowsAre);
     this.options.onMoved?.(moved);
     this.model.setApplied(folded.partition, folded.endOffset, folded.eventTime);
   }
@@ -109,7 +151,7 @@ export class SearchIndex implements RowPublisher {
     const flush = (): void => {
       if (ids.length > 0) this.model.putItemInfo(ids, json);
       [ids, json] = [[], []];
-      this.items?.follow(this.model);
+      for (const space of this.spaces.values()) space.followItems(this.model);
     };
     for await (const info of items) {
       ids.push(info.item);
@@ -122,10 +164,8 @@ export class SearchIndex implements RowPublisher {
   /** Rows by shard, for metrics. */
   shards(): IndexShardRows[] {
     const { users, fingerprints } = this.model.stats();
-    const vectors = this.engine
-      .stats()
-      .shards.map(({ rows }, shard) => ({ shard: `user-vectors-${this.engine.generation}-${shard}`, rows }));
-    return [{ shard: "users", rows: users }, { shard: "fingerprints", rows: fingerprints }, ...vectors, ...itemRows(this.items)];
+    const vectors = [...this.spaces.values()].flatMap((space) => space.shards());
+    return [{ shard: "users", rows: users }, { shard: "fingerprints", rows: fingerprints }, ...vectors];
   }
 
   /** How the fingerprints are spread over their buckets, for metrics. */
@@ -139,61 +179,69 @@ export class SearchIndex implements RowPublisher {
     return this.stale;
   }
 
-  /** Of the users' publisher; the CPU of measuring also of the items'. */
+  /** Of what answers. */
   stats(): PublisherStats {
-    const users = this.publisher.stats();
-    const items = (this.items?.stats() ?? []).map(({ publisher }) => publisher.measureCpuSeconds);
-    return { ...users, measureCpuSeconds: items.reduce((sum, seconds) => sum + seconds, users.measureCpuSeconds) };
+    return this.serves.stats();
   }
 
   /** Saves what changed since the last time. @returns up to where everything is in the files. @throws KindredError STORAGE_FAILED: the last save stays good */
-  async save(): Promise<Position> {
+  save(): Promise<Position> {
+    const saved = this.saving.catch(() => undefined).then(() => this.saveNow());
+    this.saving = saved;
+    saved.catch(() => undefined);
+    return saved;
+  }
+
+  async close(): Promise<void> {
+    for (const space of this.spaces.values()) await space.close();
+    this.model.close();
+  }
+
+  private async saveNow(): Promise<Position> {
+    const spaces = [...this.spaces.values()];
     const moved = !covers(this.saved, this.model.applied().position);
-    if (!moved && !this.swapped && this.items?.changed !== true) return this.saved;
+    if (!moved && !this.otherSpaces && spaces.every(({ changed }) => !changed)) return this.saved;
     // Who is erased while it saves may still be in what is written, and a graph that is swapped then is not.
-    const { stale, swapped } = this;
-    this.stale = this.swapped = false;
+    const { stale, otherSpaces } = this;
+    this.stale = this.otherSpaces = false;
+    const undo = spaces.map((space) => space.saving());
     try {
-      this.saved = await this.files.save(this.model, this.engine, this.items);
+      this.saved = await this.files.save(this.model, spaces);
     } catch (error) {
       this.stale ||= stale;
-      this.swapped ||= swapped;
+      this.otherSpaces ||= otherSpaces;
+      for (const failed of undo) failed();
       throw error;
     }
     return this.saved;
   }
 
-  async close(): Promise<void> {
-    this.publisher.stop();
-    await this.engine.close();
-    await this.publisher.settled();
-    await this.items?.close();
-    this.model.close();
-  }
-
-  private async filled(all: readonly RowsOfSource[]): Promise<this> {
+  private async fill(all: readonly RowsOfSource[]): Promise<void> {
     for (const [{ partition, appliedOffset, eventTime }, batches] of all) {
       for await (const rows of batches) this.apply(rows, { partition, endOffset: appliedOffset, eventTime });
       this.model.setApplied(partition, appliedOffset, eventTime);
     }
-    return this;
+    for (const space of this.spaces.values()) space.followItems(this.model);
   }
 
   /** @returns whose vectors were written or removed */
-  private apply({ rows, erased, vectors }: PublishedRows, at: Pick<FoldedBatch, "partition" | "endOffset" | "eventTime">): Uint32Array {
+  private apply(batch: PublishedRows, at: Pick<FoldedBatch, "partition" | "endOffset" | "eventTime">): Uint32Array {
+    const { rows, erased } = batch;
     if (erased.length > 0) this.stale = true;
     // The ordinals go with the ids: an erased user's must be known before the read model forgets them.
-    const gone = erased.flatMap((user) => this.model.userOrdinal(user) ?? []);
+    const gone = Uint32Array.from(erased.flatMap((user) => this.model.userOrdinal(user) ?? []));
     const ordinals = this.model.apply({ partition: at.partition, offset: at.endOffset, eventTime: at.eventTime, rows, erased });
-    this.items?.follow(this.model);
-    if (gone.length > 0) this.engine.remove(Uint32Array.from(gone));
-    const own = vectors.find(({ generation, dims }) => generation === this.engine.generation && dims === this.engine.dims);
-    if (own && rows.length > 0) this.engine.upsert({ ordinals, vectors: own.values });
+    for (const space of this.spaces.values()) {
+      space.followItems(this.model);
+      space.apply(batch, gone, ordinals);
+    }
     return Uint32Array.from([...gone, ...ordinals]);
   }
 }
 
 type RowsOfSource = readonly [RowSource, AsyncIterable<PublishedRows>];
+
+const allRows = (sources: readonly RowSource[]): RowsOfSource[] => sources.map((source) => [source, source.scanRows()]);
 
 /** What has to be applied on top of a saved index; undefined where that is not known for one of the partitions, or it has one that is not ours. */
 function changesSince(saved: Position, sources: readonly RowSource[]): RowsOfSource[] | undefined {
@@ -211,17 +259,14 @@ function changesSince(saved: Position, sources: readonly RowSource[]): RowsOfSou
 const positionOf = (sources: readonly RowSource[]): Position =>
   new Map(sources.map(({ partition, appliedOffset }) => [partition, appliedOffset]));
 
+function noSuch(generation: Generation): never {
+  throw new KindredError("INTERNAL", `generation ${generation} has no vectors here`);
+}
+
 /** A damaged index costs time, never an answer: it is filled anew. */
-async function openSaved(
-  files: IndexFiles,
-  settings: { ef: number; driftCosine: number },
-  { ref, log }: SearchIndexOptions,
-): Promise<SavedIndex | undefined> {
+async function openModel(files: IndexFiles, log: SearchIndexOptions["log"]): Promise<NativeReadModel | undefined> {
   try {
-    const saved = await files.open(settings);
-    if (saved && saved.engine.dims !== ref.dims)
-      throw new KindredError("SHARD_CORRUPT", `the saved vectors have ${saved.engine.dims} dimensions where ${ref.dims} are expected`);
-    return saved;
+    return await files.openModel();
   } catch (err) {
     if (!(err instanceof KindredError) || err.code === "DIRECTORY_NEWER") throw err;
     log.warn({ err, code: err.code }, "the saved index cannot be used and is made anew from the rows");

@@ -1,21 +1,24 @@
-import type { GenerationRef, ItemVectors } from "../../schemas/catalogue.js";
+import type { ItemVectorsOf } from "../../schemas/catalogue.js";
 import type { Config } from "../../schemas/config.js";
 import type { EpochMs } from "../../schemas/ids.js";
 import type { UpdaterMetrics } from "../../schemas/ports/admin.js";
 import type { Log } from "../../schemas/ports/log.js";
 import type { Position } from "../../schemas/position.js";
 import type { SearchIndex } from "./search-index.js";
+import type { SearchSpace } from "./search-space.js";
 import type { NodePorts } from "./worker-ports.js";
 
 export interface NodeOptions {
   readonly config: Config;
   readonly log: Log;
   /** Where the vectors of a generation come from; its kind decides where absent. */
-  readonly itemVectors?: (ref: GenerationRef) => ItemVectors;
+  readonly itemVectors?: ItemVectorsOf;
   /** Told after each publish. */
   readonly onApplied?: (position: Position, eventTime: EpochMs) => void;
   /** Told whose vectors were written or removed, before it counts as applied. */
   readonly onMoved?: (ordinals: Uint32Array) => void;
+  /** Told what answers instead of what did. */
+  readonly onServing?: (space: SearchSpace) => void;
   /** Told once when it cannot go on. */
   readonly onFailed?: (error: unknown) => void;
 }

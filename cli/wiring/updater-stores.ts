@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { SodiumCipher } from "../../native/cipher.js";
-import type { GenerationRef, ItemVectors } from "../../schemas/catalogue.js";
+import type { ItemVectorsOf } from "../../schemas/catalogue.js";
 import type { Config } from "../../schemas/config.js";
 import type { Partition } from "../../schemas/ids.js";
 import type { KeyValueStore } from "../../schemas/ports/key-value-store.js";
@@ -9,7 +9,6 @@ import { openRocksStore } from "../../state/rocks-store.js";
 import { Journal } from "../../streams/journal/journal.js";
 import { JournalCatalogues } from "../../streams/journal/journal-catalogues.js";
 import { JOURNAL_PARTITION } from "../../streams/journal/journal-reader.js";
-import { itemVectorsOf } from "./fold-configuration.js";
 
 /** What a data directory holds open: by this process alone. */
 export interface UpdaterStores {
@@ -23,7 +22,7 @@ export interface UpdaterStores {
 export const shadowDirectory = ({ dataDir }: Config): string => join(dataDir, "shadow");
 
 /** Opens journal and state; what was opened is closed again when a later part fails. @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, JOURNAL_CORRUPT, STATE_CORRUPT, STORAGE_FAILED */
-export async function openStores(config: Config, itemVectors: (ref: GenerationRef) => ItemVectors = itemVectorsOf): Promise<UpdaterStores> {
+export async function openStores(config: Config, itemVectors: ItemVectorsOf): Promise<UpdaterStores> {
   const journal = await openJournal(config);
   const catalogues = new JournalCatalogues(journal.store);
   let stateStore: KeyValueStore | undefined;

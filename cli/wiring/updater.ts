@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import type { ItemVectorsOf } from "../../schemas/catalogue.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs, Offset } from "../../schemas/ids.js";
 import type { DeadLetters, StateOwner, UpdaterMetrics } from "../../schemas/ports/admin.js";
@@ -8,15 +9,19 @@ import type { Position } from "../../schemas/position.js";
 import { beginWhereKept } from "../../streams/journal/begin-where-kept.js";
 import { JournalDeadLetters } from "../../streams/journal/journal-dead-letters.js";
 import { JournalFiles } from "../../streams/journal/journal-files.js";
+import { JournalGenerations } from "../../streams/journal/journal-generations.js";
 import { JournalIntake, journalPosition } from "../../streams/journal/journal-intake.js";
 import type { NewDeadLetter } from "../../streams/new-dead-letter.js";
 import type { AppliedBatch } from "../../streams/operators/batches.js";
 import type { RowPublisher } from "../../streams/operators/publish-rows.js";
 import { runPipeline } from "../../streams/pipeline.js";
 import { CatalogueKeeper } from "./catalogue-keeper.js";
-import { eventRulesOf, foldSettingsOf, generationsOf, itemVectorsOf } from "./fold-configuration.js";
+import { eventRulesOf, foldSettingsOf, untrainedGeneration } from "./fold-configuration.js";
+import { historiesOf } from "./histories-of-partitions.js";
+import { GenerationVectors, ownsModels } from "./item-vectors.js";
+import { LiveGenerations } from "./live-generations.js";
 import { Maintenance } from "./maintenance.js";
-import { SearchIndex } from "./search-index.js";
+import { type LiveSpace, SearchIndex } from "./search-index.js";
 import type { NodeOptions, ServingNode } from "./serving-node.js";
 import { UpdaterCounters } from "./updater-counters.js";
 import { closeStores, openStores, shadowDirectory, type UpdaterStores } from "./updater-stores.js";
@@ -41,6 +46,8 @@ export class Updater implements ServingNode {
   readonly deadLetters: DeadLetters;
   readonly files: FileIntake;
   readonly keeper: CatalogueKeeper;
+  readonly generations: LiveGenerations;
+  private readonly itemVectors: ItemVectorsOf;
   private readonly counters = new UpdaterCounters("journal");
   private readonly stop = new AbortController();
   private readonly watchers = new Set<() => void>();
@@ -53,15 +60,17 @@ export class Updater implements ServingNode {
   private constructor(
     private readonly options: UpdaterOptions,
     readonly stores: UpdaterStores,
+    vectors: GenerationVectors,
   ) {
     const { config, log } = options;
+    this.itemVectors = options.itemVectors ?? vectors.of;
     const { journal, catalogues, state } = stores;
     const journalIntake = new JournalIntake(journal);
     this.keeper = new CatalogueKeeper({
       catalogues,
       items: () => journal.items.all(),
       settings: foldSettingsOf(config),
-      generations: generationsOf(config),
+      generations: () => this.generations.refs(),
       // A crash in between leaves one that nobody activated: `start` makes up for it.
       publish: async (next) => {
         await catalogues.put(next);
@@ -69,6 +78,18 @@ export class Updater implements ServingNode {
       },
       minIntervalMs: config.catalogue.minIntervalMs,
       onError: (err) => log.error({ err }, "the next catalogue could not be made"),
+      busy: () => this.generations.pooling,
+    });
+    this.generations = new LiveGenerations({
+      store: new JournalGenerations(journal.store),
+      models: vectors.models,
+      itemVectors: this.itemVectors,
+      untrained: untrainedGeneration(config),
+      updateCatalogue: () => this.keeper.update(),
+      index: () => (this.live ? this.searchIndex : undefined),
+      users: () => state.summary().rows,
+      log,
+      onServing: (space) => options.onServing?.(space),
     });
     this.intake = {
       append: (events) => journalIntake.append(events),
@@ -83,7 +104,13 @@ export class Updater implements ServingNode {
         this.keeper.itemsChanged();
       },
     };
-    this.owner = { profile: (user) => state.profile(user), summary: async () => state.summary(), verify: () => state.verify() };
+    this.owner = {
+      profile: (user) => state.profile(user),
+      summary: async () => state.summary(),
+      verify: () => state.verify(),
+      histories: (after, limit) => historiesOf([state], after, limit),
+      itemInfos: (items) => journal.items.getMany(items),
+    };
     this.deadLetters = new JournalDeadLetters(journal, eventRulesOf(config));
     this.files = new JournalFiles(journal);
     journal.failed.addEventListener("abort", () => this.fail(journal.failed.reason));
@@ -91,7 +118,8 @@ export class Updater implements ServingNode {
 
   /** Takes the directory. @throws KindredError DIRECTORY_IN_USE, DIRECTORY_NEWER, JOURNAL_CORRUPT, STATE_CORRUPT, ... */
   static async open(options: UpdaterOptions): Promise<Updater> {
-    return new Updater(options, await openStores(options.config, options.itemVectors));
+    const vectors = GenerationVectors.of(options.config);
+    return new Updater(options, await openStores(options.config, options.itemVectors ?? vectors.of), vectors);
   }
 
   /** Folds what the log is ahead, builds what recall reads, and goes live. @throws what made it impossible; close it then */
@@ -104,6 +132,7 @@ export class Updater implements ServingNode {
         { from: journal.firstOffset },
         "the state is new: rows know nothing of what retention has cut from the journal",
       );
+    await this.generations.load();
     // A log without any record has no catalogue to fold with; every other one activates changes after what it holds.
     if (this.options.activate !== false) await this.keeper.update();
     await this.catchUp();
@@ -119,11 +148,14 @@ export class Updater implements ServingNode {
     journal.setApplied(state.appliedOffset);
     this.searchIndex?.start();
     if (this.options.activate !== false) {
-      this.maintenance = new Maintenance(this.options.config, this.stores, this.searchIndex, this.options.log);
+      const { config, log } = this.options;
+      const models = ownsModels(config) ? this.generations : undefined;
+      this.maintenance = new Maintenance({ config, log, stores: this.stores, index: this.searchIndex, models });
       this.maintenance.start();
       if (this.searchIndex?.saveDue) this.maintenance.soon();
     }
     this.live = true;
+    if (this.options.activate !== false) this.generations.start(await catalogues.newest());
     this.running = this.run(this.searchIndex ?? NOWHERE, this.stop.signal).catch((error: unknown) => this.fail(error));
   }
 
@@ -166,6 +198,7 @@ export class Updater implements ServingNode {
   /** Ends after the batches under way; what is acknowledged and not folded yet is folded at the next start. */
   async close(): Promise<void> {
     this.interrupt();
+    await this.generations.close();
     await this.keeper.close();
     await this.running;
     await this.maintenance?.stop();
@@ -192,13 +225,13 @@ export class Updater implements ServingNode {
   }
 
   private async openIndex(): Promise<void> {
-    const [ref] = generationsOf(this.options.config);
-    if (!ref) throw new KindredError("INTERNAL", "no generation is live");
-    const { config, log, itemVectors = itemVectorsOf, onMoved } = this.options;
+    const { config, log, onMoved } = this.options;
+    const live: LiveSpace[] = [];
+    for (const ref of this.generations.refs()) live.push({ ref, itemVectors: await this.itemVectors(ref) });
     this.searchIndex = await SearchIndex.open({
       config,
-      ref,
-      itemVectors: itemVectors(ref),
+      live,
+      serving: this.generations.serving,
       sources: [this.stores.state],
       log,
       onSwap: ({ seconds }) => this.counters.swapped(seconds),
@@ -251,6 +284,7 @@ export class Updater implements ServingNode {
     if (this.live) journal.setApplied(batch.endOffset);
     if (this.searchIndex?.saveDue) this.maintenance?.soon();
     this.options.onApplied?.(journalPosition(batch.endOffset), state.eventTime);
+    this.generations.look();
     for (const watch of [...this.watchers]) watch();
   }
 

@@ -4,8 +4,10 @@ import type { EpochMs, Generation } from "../../schemas/ids.js";
 import type { DeadLetters, IndexShardRows, StateOwner, UpdaterMetrics } from "../../schemas/ports/admin.js";
 import type { EventIntake } from "../../schemas/ports/event-log.js";
 import type { FileIntake } from "../../schemas/ports/file-intake.js";
+import type { Generations } from "../../schemas/ports/generations.js";
 import type { Metric } from "../../schemas/ports/read-model.js";
 import type { Position } from "../../schemas/position.js";
+import type { ItemVectorsHandle } from "./item-vectors.js";
 import { answerCalls, type Port, type RemoteCalls, type SentError } from "./port-calls.js";
 
 /** An engine that another thread attaches to. */
@@ -22,11 +24,17 @@ export interface ItemHandles {
   readonly alike: EngineHandle;
 }
 
+/** All of one generation that answers are made of. */
+export interface SpaceHandles {
+  readonly users: EngineHandle;
+  readonly items?: ItemHandles;
+  readonly itemVectors: ItemVectorsHandle | undefined;
+}
+
 /** Everything that recall reads. */
 export interface IndexHandles {
   readonly readModel: number;
-  readonly engine: EngineHandle;
-  readonly items?: ItemHandles;
+  readonly space: SpaceHandles;
 }
 
 /** What a node's thread is for. With a journal one does both; with Kafka one folds what the group gives it, another follows everything that is folded. */
@@ -41,6 +49,8 @@ export type NodeNews =
   | { readonly kind: "locked" }
   /** It is live. `index`: memory to read from, with everything in it that was in the log at the start; absent where the node builds none. */
   | { readonly kind: "opened"; readonly index?: IndexHandles }
+  /** Another generation answers from now on. Its memory is there until this process has been told of the next. */
+  | { readonly kind: "serving"; readonly space: SpaceHandles }
   /** Vectors of these were written or removed; comes before the position of the same batch. Only to engines that want it. */
   | { readonly kind: "moved"; readonly ordinals: Uint32Array }
   | { readonly kind: "applied"; readonly position: Position; readonly eventTime: EpochMs }
@@ -56,10 +66,16 @@ export type NodeCalls = {
   readonly profile: StateOwner["profile"];
   readonly summary: StateOwner["summary"];
   readonly verify: StateOwner["verify"];
+  readonly histories: StateOwner["histories"];
+  readonly itemInfos: StateOwner["itemInfos"];
   readonly listLetters: DeadLetters["list"];
   readonly replayLetters: DeadLetters["replay"];
   readonly fileProgress: FileIntake["progress"];
   readonly takeRows: FileIntake["take"];
+  readonly listGenerations: Generations["list"];
+  readonly publish: Generations["publish"];
+  readonly activate: Generations["activate"];
+  readonly retire: Generations["retire"];
   /** Ends after the batches under way, saves, closes; what is not folded yet is left to the next start. Nothing is answered after it. */
   readonly stop: () => Promise<void>;
 };
@@ -70,10 +86,11 @@ export interface NodePorts {
   readonly owner: StateOwner;
   readonly deadLetters: DeadLetters;
   readonly files: FileIntake;
+  readonly generations: Generations;
 }
 
 /** Offers the node's parts to the thread behind `port`. */
-export function offerNode(port: Port, { intake, owner, deadLetters, files }: NodePorts, stop: () => Promise<void>): void {
+export function offerNode(port: Port, { intake, owner, deadLetters, files, generations }: NodePorts, stop: () => Promise<void>): void {
   answerCalls<NodeCalls>(port, {
     append: (events) => intake.append(events),
     putItems: (items) => intake.putItems(items),
@@ -81,10 +98,16 @@ export function offerNode(port: Port, { intake, owner, deadLetters, files }: Nod
     profile: (user) => owner.profile(user),
     summary: () => owner.summary(),
     verify: () => owner.verify(),
+    histories: (after, limit) => owner.histories(after, limit),
+    itemInfos: (items) => owner.itemInfos(items),
     listLetters: (options) => deadLetters.list(options),
     replayLetters: (repairs) => deadLetters.replay(repairs),
     fileProgress: (file) => files.progress(file),
     takeRows: (slice) => files.take(slice),
+    listGenerations: () => generations.list(),
+    publish: (folder) => generations.publish(folder),
+    activate: (generation) => generations.activate(generation),
+    retire: (generation) => generations.retire(generation),
     stop,
   });
 }
@@ -118,6 +141,8 @@ export function remoteNode(calls: RemoteCalls<NodeCalls>, maxWaitingEvents: numb
       profile: (user) => calls.call("profile", user),
       summary: () => calls.call("summary"),
       verify: () => calls.call("verify"),
+      histories: (after, limit) => calls.call("histories", after, limit),
+      itemInfos: (items) => calls.call("itemInfos", items),
     },
     deadLetters: {
       list: (options) => calls.call("listLetters", options),
@@ -126,6 +151,12 @@ export function remoteNode(calls: RemoteCalls<NodeCalls>, maxWaitingEvents: numb
     files: {
       progress: (file) => calls.call("fileProgress", file),
       take: (slice) => bounded(slice.events.length, () => calls.call("takeRows", slice)),
+    },
+    generations: {
+      list: () => calls.call("listGenerations"),
+      publish: (folder) => calls.call("publish", folder),
+      activate: (generation) => calls.call("activate", generation),
+      retire: (generation) => calls.call("retire", generation),
     },
   };
 }

@@ -119,6 +119,11 @@ export class ShardPublisher {
     return { ...this.#stats, ef: this.#ef, measureCpuSeconds: this.#live.cpuSeconds, building: this.#building };
   }
 
+  /** Whether every shard that is to have a graph has one. */
+  get complete(): boolean {
+    return this.#engine.closed || this.#engine.stats().shards.every(({ nodes, rows }) => nodes > 0 || rows < this.#limits.minRows);
+  }
+
   /** Rebuilds what is due, if anything is and it is not resting; resolves when that is done. Never rejects. */
   async check(): Promise<void> {
     if (this.#building || this.#engine.closed || this.#clock() < this.#restUntil) return;

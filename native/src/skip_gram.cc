@@ -44,6 +44,13 @@ Data Checked(Data data) {
   return data;
 }
 
+std::optional<Walks> WalksOf(Data& data) {
+  if (!data.walks) return std::nullopt;
+  for (const uint32_t type : data.strata)
+    if (type >= data.walks->types) RefuseArgument("a node's stratum is its type");
+  return std::optional<Walks>(std::in_place, std::move(*data.walks), static_cast<uint32_t>(data.weights.size()));
+}
+
 template <typename T>
 void Shuffle(T* values, uint32_t count, Random& random) {
   for (uint32_t i = count; i > 1; i--) std::swap(values[i - 1], values[random.Below(i)]);
@@ -76,7 +83,10 @@ Trainer::Scratch::Scratch(const Settings& settings, size_t items) : negatives(se
 }
 
 Trainer::Trainer(const Settings& settings, Data data)
-    : settings_(settings), data_(Checked(std::move(data))), math_(MathFor(settings.plain)), sampler_(data_.weights, data_.strata), width_(Padded(settings.dims)) {
+    : settings_(settings),
+      data_(Checked(std::move(data))),
+      walks_(WalksOf(data_)),
+      math_(MathFor(settings.plain)), sampler_(data_.weights, data_.strata), width_(Padded(settings.dims)) {
   const size_t size = size_t{items()} * width_;
   input_.resize(size);
   output_.resize(size);
@@ -91,7 +101,7 @@ bool Trainer::Run(const std::atomic<bool>& stop) {
   while (progress_.epoch < settings_.epochs) {
     Epoch(OrderOf(progress_.epoch), stop);
     std::lock_guard<std::mutex> lock(mutex_);
-    if (progress_.user + 1 < data_.starts.size()) return false;
+    if (progress_.user < users()) return false;
     progress_.epoch++;
     progress_.user = 0;
   }
@@ -104,7 +114,7 @@ Progress Trainer::progress() const {
 }
 
 std::vector<uint32_t> Trainer::OrderOf(uint32_t epoch) const {
-  std::vector<uint32_t> order(data_.starts.size() - 1);
+  std::vector<uint32_t> order(users());
   std::iota(order.begin(), order.end(), 0u);
   Random random = RandomOf(settings_.seed, epoch, kOrderStream);
   Shuffle(order.data(), static_cast<uint32_t>(order.size()), random);
@@ -112,8 +122,7 @@ std::vector<uint32_t> Trainer::OrderOf(uint32_t epoch) const {
 }
 
 double Trainer::ShareAt(uint32_t user) const {
-  const double users = static_cast<double>(data_.starts.size() - 1);
-  return (progress_.epoch + user / users) / settings_.epochs;
+  return (progress_.epoch + user / static_cast<double>(users())) / settings_.epochs;
 }
 
 float Trainer::RateAt(uint32_t user) const { return static_cast<float>(settings_.rate + (settings_.last_rate - settings_.rate) * ShareAt(user)); }
@@ -155,7 +164,7 @@ void Trainer::Work(const std::vector<uint32_t>& order, const std::atomic<bool>& 
     const uint32_t end = std::min(users, from + kChunk);
     const float rate = RateAt(from);
     const auto point = std::min(kCurvePoints - 1, static_cast<size_t>(ShareAt(from) * kCurvePoints));
-    for (uint32_t at = from; at < end; at++) User(order[at], rate, scratch, at == from);
+    for (uint32_t at = from; at < end; at++) walks_ ? Walker(order[at], rate, scratch, at == from) : User(order[at], rate, scratch, at == from);
     const double now = ThreadSeconds();
     std::lock_guard<std::mutex> lock(mutex_);
     progress_.user = std::max(progress_.user, end);
@@ -196,6 +205,39 @@ void Trainer::User(uint32_t user, float rate, Scratch& scratch, bool measure) {
   }
 }
 
+void Trainer::Walker(uint32_t walker, float rate, Scratch& scratch, bool measure) {
+  Random random = RandomOf(settings_.seed, progress_.epoch, walker);
+  walks_->Walk(walker, random, scratch.own);
+  const auto count = static_cast<uint32_t>(scratch.own.size());
+  const uint32_t blocks = (count + settings_.block - 1) / settings_.block;
+  for (uint32_t b = 0, at = 0; b < blocks; b++) {
+    const uint32_t size = (count - at) / (blocks - b);
+    if (size >= 2) {
+      DrawForWalk(&scratch.own[at], size, random, scratch);
+      Block(&scratch.own[at], size, rate, scratch, measure && b == 0);
+    }
+    at += size;
+  }
+}
+
+// Nodes of the block itself are never negatives of it. Where they are typed, each node of the block in turn has one of its own type, so that a
+// type has as many as it has nodes here.
+void Trainer::DrawForWalk(const uint32_t* own, uint32_t count, Random& random, Scratch& scratch) const {
+  if (++scratch.marked == 0) {
+    std::fill(scratch.mark.begin(), scratch.mark.end(), 0u);
+    scratch.marked = 1;
+  }
+  for (uint32_t i = 0; i < count; i++) scratch.mark[own[i]] = scratch.marked;
+  scratch.negatives.clear();
+  for (uint32_t n = 0; n < settings_.negatives; n++)
+    for (int tries = 0; tries < kDraws; tries++) {
+      const uint32_t drawn = walks_->data().typed_negatives ? sampler_.Like(own[n % count], random) : sampler_.Any(random);
+      if (scratch.mark[drawn] == scratch.marked) continue;
+      scratch.negatives.push_back(drawn);
+      break;
+    }
+}
+
 void Trainer::Draw(const uint32_t* own, uint32_t count, Random& random, Scratch& scratch) const {
   scratch.negatives.clear();
   for (uint32_t n = 0; n < settings_.negatives; n++) {
@@ -218,12 +260,16 @@ void Trainer::Block(const uint32_t* own, uint32_t count, float rate, Scratch& sc
   for (uint32_t i = 0; i < count; i++) std::memcpy(&scratch.left[i * size_t{width_}], &input_[size_t{own[i]} * width_], bytes);
   for (uint32_t j = 0; j < many; j++) std::memcpy(&scratch.right[j * size_t{width_}], &output_[size_t{right_of(j)} * width_], bytes);
   math_.dots(scratch.left.data(), count, scratch.right.data(), many, width_, scratch.scores.data());
-  Gradients(count, negatives, scratch, measure);
+  if (walks_)
+    scratch.pairs += WalkGradients(own, count, negatives, scratch, measure);
+  else {
+    Gradients(count, negatives, scratch, measure);
+    scratch.pairs += uint64_t{count} * (count - 1);
+  }
   math_.combine(scratch.scores.data(), many, 1, count, scratch.right.data(), many, width_, scratch.left_change.data());
   math_.combine(scratch.scores.data(), 1, many, many, scratch.left.data(), count, width_, scratch.right_change.data());
   for (uint32_t i = 0; i < count; i++) Apply(input_, input_squares_, own[i], &scratch.left_change[i * size_t{width_}], rate);
   for (uint32_t j = 0; j < many; j++) Apply(output_, output_squares_, right_of(j), &scratch.right_change[j * size_t{width_}], rate);
-  scratch.pairs += uint64_t{count} * (count - 1);
 }
 
 void Trainer::Gradients(uint32_t own, uint32_t negatives, Scratch& scratch, bool measure) const {
@@ -248,6 +294,44 @@ void Trainer::Gradients(uint32_t own, uint32_t negatives, Scratch& scratch, bool
   }
 }
 
+uint64_t Trainer::WalkGradients(const uint32_t* own, uint32_t count, uint32_t negatives, Scratch& scratch, bool measure) const {
+  const uint32_t many = count + negatives, window = walks_->data().window, types = walks_->data().types;
+  const bool typed = walks_->data().typed_negatives;
+  // Untyped negatives stand against contexts of all types.
+  const auto group_of = [&](uint32_t node) { return typed ? data_.strata[node] : 0u; };
+  scratch.negatives_of.assign(types, 0);
+  for (const uint32_t node : scratch.negatives) scratch.negatives_of[group_of(node)]++;
+  math_.sigmoids(scratch.scores.data(), size_t{count} * many);
+  uint64_t pairs = 0;
+  double loss = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    float* row = &scratch.scores[size_t{i} * many];
+    scratch.contexts_of.assign(types, 0);
+    for (uint32_t j = 0; j < count; j++) {
+      const uint32_t apart = i < j ? j - i : i - j;
+      const bool pair = apart <= window && own[i] != own[j] && walks_->IsContext(data_.strata[own[j]], data_.strata[own[i]]);
+      if (pair) {
+        pairs++;
+        scratch.contexts_of[group_of(own[j])]++;
+        if (measure) loss -= std::log(std::max(row[j], kTiny));
+      }
+      row[j] = pair ? 1.f - row[j] : 0.f;
+    }
+    for (uint32_t j = count; j < many; j++) {
+      const uint32_t group = group_of(scratch.negatives[j - count]);
+      // Together they weigh negative_weight for each context of their type.
+      const float weight = settings_.negative_weight * static_cast<float>(scratch.contexts_of[group]) / static_cast<float>(scratch.negatives_of[group]);
+      if (measure) loss -= weight * std::log(std::max(1.f - row[j], kTiny));
+      row[j] *= -weight;
+    }
+  }
+  if (measure) {
+    scratch.loss += loss;
+    scratch.loss_pairs += pairs;
+  }
+  return pairs;
+}
+
 void Trainer::Apply(std::vector<float>& table, std::vector<float>& squares, uint32_t row, const float* change, float rate) {
   float step = rate;
   if (settings_.adagrad) {
@@ -265,7 +349,7 @@ Tables Trainer::Read() const {
 
 void Trainer::Write(const Tables& tables, const Progress& progress) {
   if (tables.input_squares.size() != items() || tables.output_squares.size() != items()) RefuseArgument("squares are as many as the items");
-  if (progress.epoch > settings_.epochs || progress.user >= data_.starts.size()) RefuseArgument("the progress is beyond the end");
+  if (progress.epoch > settings_.epochs || progress.user > users()) RefuseArgument("the progress is beyond the end");
   Pad(tables.input, settings_.dims, width_, input_);
   Pad(tables.output, settings_.dims, width_, output_);
   input_squares_ = tables.input_squares;

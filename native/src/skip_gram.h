@@ -1,16 +1,19 @@
 // Skip-gram with negative sampling over histories as sets (Mikolov et al., NIPS 2013; Barkan, Koenigstein, "Item2Vec", 2016). A history is
 // thinned and shuffled anew in each epoch and cut into blocks of about equal size; the items of a block are each other's context. A block
 // shares its negatives (Ji et al., "Parallelizing word2vec in shared and distributed memory", 2016), so that a step is three matrix
-// products that stay in the cache. Threads write the tables without locks (Niu et al., "Hogwild!", 2011); one thread is exact.
+// products that stay in the cache. In place of histories there may be walks over a graph: then blocks are parts of a walk, and a pair is two
+// nodes within a window of each other whose types are each other's context. Threads write the tables without locks (Niu et al., "Hogwild!", 2011); one thread is exact.
 #pragma once
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "skip_gram_math.h"
 #include "skip_gram_sampler.h"
+#include "skip_gram_walks.h"
 
 namespace kindred::skip_gram {
 
@@ -36,6 +39,8 @@ struct Data {
   std::vector<float> weights;
   std::vector<uint32_t> strata;
   std::vector<float> keep;
+  // In place of histories; strata are types of nodes then.
+  std::optional<WalkData> walks;
 };
 
 // Points of the curve of losses, at equal shares of the whole training.
@@ -85,17 +90,25 @@ class Trainer {
     std::vector<uint32_t> own, negatives, mark;
     uint32_t marked = 0;
     std::vector<float> left, right, scores, left_change, right_change;
+    // Of walks: nodes that negatives of each type stand against, and how many those are.
+    std::vector<uint32_t> contexts_of, negatives_of;
     uint64_t pairs = 0, loss_pairs = 0;
     double loss = 0;
   };
   void Epoch(const std::vector<uint32_t>& order, const std::atomic<bool>& stop);
   void Work(const std::vector<uint32_t>& order, const std::atomic<bool>& stop, std::atomic<uint32_t>& next);
   void User(uint32_t user, float rate, Scratch& scratch, bool measure);
+  void Walker(uint32_t walker, float rate, Scratch& scratch, bool measure);
   void Draw(const uint32_t* own, uint32_t count, Random& random, Scratch& scratch) const;
+  void DrawForWalk(const uint32_t* own, uint32_t count, Random& random, Scratch& scratch) const;
   void Block(const uint32_t* own, uint32_t count, float rate, Scratch& scratch, bool measure);
   // Scores in scratch become what each adds to the gradient.
   void Gradients(uint32_t own, uint32_t negatives, Scratch& scratch, bool measure) const;
+  // The same for a part of a walk. @return its pairs
+  uint64_t WalkGradients(const uint32_t* own, uint32_t count, uint32_t negatives, Scratch& scratch, bool measure) const;
   void Apply(std::vector<float>& table, std::vector<float>& squares, uint32_t row, const float* change, float rate);
+  // Users, or walkers.
+  uint32_t users() const { return walks_ ? walks_->walkers() : static_cast<uint32_t>(data_.starts.size() - 1); }
   std::vector<uint32_t> OrderOf(uint32_t epoch) const;
   // Of the whole training, when this user of the epoch is next.
   double ShareAt(uint32_t user) const;
@@ -103,6 +116,7 @@ class Trainer {
 
   Settings settings_;
   Data data_;
+  std::optional<Walks> walks_;
   const Math& math_;
   Sampler sampler_;
   uint32_t width_;

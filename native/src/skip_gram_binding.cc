@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "skip_gram.h"
@@ -61,6 +62,40 @@ Curve CurveOf(const Napi::Value& value, const char* name) {
   return curve;
 }
 
+Relation RelationOf(const Napi::Value& value) {
+  if (!value.IsObject()) RefuseArgument("a relation is an object");
+  const auto given = value.As<Napi::Object>();
+  return {IntegerOf(given.Get("first"), "first", 0, UINT32_MAX), IntegersOf(given.Get("starts"), "starts"), IntegersOf(given.Get("targets"), "targets"),
+          FloatsOf(given.Get("weights"), "weights")};
+}
+MetaPath MetaPathOf(const Napi::Value& value) {
+  if (!value.IsObject()) RefuseArgument("a path is an object");
+  const auto given = value.As<Napi::Object>();
+  return {IntegersOf(given.Get("relations"), "relations"), IntegersOf(given.Get("nodes"), "nodes")};
+}
+template <typename T>
+std::vector<T> ListOf(const Napi::Value& value, const char* name, T (*one)(const Napi::Value&)) {
+  if (!value.IsArray()) RefuseArgument(std::string(name) + " are an array");
+  const auto array = value.As<Napi::Array>();
+  std::vector<T> list;
+  for (uint32_t i = 0; i < array.Length(); i++) list.push_back(one(array.Get(i)));
+  return list;
+}
+std::optional<WalkData> WalksOf(const Napi::Value& value) {
+  if (value.IsUndefined()) return std::nullopt;
+  if (!value.IsObject()) RefuseArgument("walks are an object");
+  const auto given = value.As<Napi::Object>();
+  WalkData walks;
+  walks.relations = ListOf(given.Get("relations"), "relations", RelationOf);
+  walks.paths = ListOf(given.Get("paths"), "paths", MetaPathOf);
+  walks.length = IntegerOf(given.Get("length"), "length", 2, 10000);
+  walks.window = IntegerOf(given.Get("window"), "window", 1, 10000);
+  walks.types = IntegerOf(given.Get("types"), "types", 1, 1000);
+  for (const uint32_t context : IntegersOf(given.Get("contexts"), "contexts")) walks.contexts.push_back(context != 0);
+  walks.typed_negatives = given.Get("typedNegatives").ToBoolean();
+  return walks;
+}
+
 struct EnvState {
   std::unique_ptr<BackgroundJobs> jobs = std::make_unique<BackgroundJobs>();
 };
@@ -81,7 +116,7 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
       if (!info[0].IsObject()) RefuseArgument("options are an object");
       const auto given = info[0].As<Napi::Object>();
       Data data{IntegersOf(given.Get("starts"), "starts"), IntegersOf(given.Get("rows"), "rows"), FloatsOf(given.Get("weights"), "weights"),
-                IntegersOf(given.Get("strata"), "strata"), FloatsOf(given.Get("keep"), "keep")};
+                IntegersOf(given.Get("strata"), "strata"), FloatsOf(given.Get("keep"), "keep"), WalksOf(given.Get("walks"))};
       trainer_ = std::make_shared<Trainer>(SettingsOf(given), std::move(data));
       return info.Env().Undefined();
     });

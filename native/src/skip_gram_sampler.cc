@@ -6,28 +6,34 @@
 
 namespace kindred::skip_gram {
 
-AliasTable::AliasTable(std::vector<uint32_t> ids, const std::vector<float>& weights) : ids_(std::move(ids)), alias_(ids_.size()), share_(ids_.size(), 1.f) {
-  const size_t count = ids_.size();
+void MakeAliases(const float* weights, uint32_t count, float* share, uint32_t* alias) {
   double total = 0;
-  for (const uint32_t id : ids_) total += weights[id];
+  for (uint32_t i = 0; i < count; i++) total += weights[i];
   std::vector<double> scaled(count);
   std::vector<uint32_t> small, large;
   for (uint32_t i = 0; i < count; i++) {
-    scaled[i] = weights[ids_[i]] * static_cast<double>(count) / total;
-    alias_[i] = i;
+    scaled[i] = weights[i] * static_cast<double>(count) / total;
+    alias[i] = i;
     (scaled[i] < 1 ? small : large).push_back(i);
   }
   while (!small.empty() && !large.empty()) {
     const uint32_t low = small.back(), high = large.back();
     small.pop_back();
-    share_[low] = static_cast<float>(scaled[low]);
-    alias_[low] = high;
+    share[low] = static_cast<float>(scaled[low]);
+    alias[low] = high;
     scaled[high] -= 1 - scaled[low];
     if (scaled[high] < 1) {
       large.pop_back();
       small.push_back(high);
     }
   }
+}
+
+AliasTable::AliasTable(std::vector<uint32_t> ids, const std::vector<float>& weights) : ids_(std::move(ids)), alias_(ids_.size()), share_(ids_.size(), 1.f) {
+  std::vector<float> own;
+  own.reserve(ids_.size());
+  for (const uint32_t id : ids_) own.push_back(weights[id]);
+  MakeAliases(own.data(), static_cast<uint32_t>(own.size()), share_.data(), alias_.data());
 }
 
 Sampler::Sampler(const std::vector<float>& weights, const std::vector<uint32_t>& strata) : strata_(strata) {

@@ -32,6 +32,9 @@ inline Random RandomOf(uint32_t seed, uint32_t epoch, uint64_t number) {
   return Random(Random(first ^ (number * 0xd1342543de82ef95ull)).Next());
 }
 
+// Fills `share` (1 before) and `alias`: number i drawn evenly stands with this probability for itself, else for alias[i].
+void MakeAliases(const float* weights, uint32_t count, float* share, uint32_t* alias);
+
 class AliasTable {
  public:
   AliasTable() = default;

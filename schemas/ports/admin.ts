@@ -1,5 +1,6 @@
 import type { KindredError } from "../errors.js";
-import type { CatalogueNumber, Offset, Partition, UserId } from "../ids.js";
+import type { CatalogueNumber, EpochMs, ItemId, Offset, Partition, UserId } from "../ids.js";
+import type { ItemInfo } from "../item.js";
 import type { Position } from "../position.js";
 
 /** A dead letter: what could not be folded, and why. */
@@ -50,8 +51,34 @@ export interface VerifyReport {
   readonly faultCount: number;
 }
 
+/** What a user's profile holds, for training: arrays run in parallel. */
+export interface UserHistory {
+  readonly user: UserId;
+  readonly items: readonly ItemId[];
+  /** Negative for what is disliked. */
+  readonly weights: readonly number[];
+  /** Of the newest event of each. */
+  readonly times: readonly EpochMs[];
+}
+
+/** Where a page of histories ended. */
+export interface HistoriesPlace {
+  readonly partition: Partition;
+  readonly user: UserId;
+}
+
+export interface HistoriesPage {
+  readonly histories: readonly UserHistory[];
+  /** Where the next one goes on; absent after the last. */
+  readonly next?: HistoriesPlace;
+}
+
 /** Questions to the thread that owns the store. */
 export interface StateOwner {
+  /** Users after `after`, by partition and id: each as it is when its page is read, while folding goes on. */
+  histories(after: HistoriesPlace | undefined, limit: number): Promise<HistoriesPage>;
+  /** Side information, in the order of the ids. */
+  itemInfos(items: readonly ItemId[]): Promise<readonly (ItemInfo | undefined)[]>;
   profile(user: UserId): Promise<ProfileDetails | undefined>;
   summary(): Promise<StateSummary>;
   verify(): Promise<VerifyReport>;

@@ -1,4 +1,4 @@
-import type { EpochMs, Generation, Offset, Partition, UserId } from "../ids.js";
+import type { CatalogueNumber, EpochMs, Generation, Offset, Partition, UserId } from "../ids.js";
 import type { PublishedRow } from "./read-model.js";
 
 /** Most records folded into one batch, which is written atomically. */
@@ -29,4 +29,14 @@ export interface FoldedBatch {
   /** Pooled vectors of `rows`, one matrix (rows.length x dims, row-major) a live generation; zeros where there is none. */
   readonly vectors: readonly { readonly generation: Generation; readonly dims: number; readonly values: Float32Array }[];
   readonly counts: FoldCounts;
+  /** How the partition's rows are once this is in. */
+  readonly rowsAre: RowsAre;
+}
+
+/** Which catalogue rows are of. */
+export interface RowsAre {
+  /** The active one; 0 before the first. */
+  readonly catalogue: CatalogueNumber | 0;
+  /** Some are of an earlier one yet. */
+  readonly migrating: boolean;
 }

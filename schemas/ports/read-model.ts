@@ -1,3 +1,4 @@
+import type { ItemVectors } from "../catalogue.js";
 import type { EpochMs, Generation, ItemId, ItemOrdinal, Offset, Partition, UserId, UserOrdinal } from "../ids.js";
 import type { Position } from "../position.js";
 
@@ -177,6 +178,16 @@ export interface VectorEngine {
   searchExact(query: Float32Array, options: SearchOptions): Promise<SearchResult>;
   readonly size: number;
   close(): Promise<void>;
+}
+
+/** All that one generation's answers are made of. It is taken once a request, so that an answer never mixes two. */
+export interface Space {
+  /** Pooled vectors of users. */
+  readonly users: VectorEngine;
+  /** Where its model has output vectors. */
+  readonly items: ItemEngines | undefined;
+  /** What its users pool, where this process has them. */
+  readonly itemVectors: ItemVectors | undefined;
 }
 
 /** One generation's items, searchable by the read model's item ordinals. */

@@ -1,5 +1,5 @@
 import type { EpochMs, Offset, Partition } from "../ids.js";
-import type { FoldedBatch } from "./folded-batch.js";
+import type { FoldedBatch, RowsAre } from "./folded-batch.js";
 
 /** Rows and their pooled vectors, as the read model takes them. */
 export type PublishedRows = Pick<FoldedBatch, "rows" | "erased" | "vectors">;
@@ -11,6 +11,8 @@ export interface RowSource {
   readonly appliedOffset: Offset;
   /** Newest event time by then. */
   readonly eventTime: EpochMs;
+  /** The catalogue that the rows are of, now. */
+  summary(): RowsAre;
   /** All rows, in batches. */
   scanRows(batchRows?: number): AsyncIterable<PublishedRows>;
   /** Rows that may be others than they were at `offset`; users who are gone are named. Undefined where that is not known. */

@@ -3,12 +3,12 @@ import { type ItemInfo, MAX_ITEM_LABELS, parseItemInfo } from "../../schemas/ite
 import { type ColumnMap, type FieldReader, fieldReaders, jsonField } from "./column-map.js";
 import type { FileRow } from "./file-row.js";
 
-export const ITEM_FIELDS = ["item", "type", "title", "creators", "tags", "scene"] as const;
+export const ITEM_FIELDS = ["item", "type", "title", "creators", "tags", "tagWeights", "scene"] as const;
 export type ItemField = (typeof ITEM_FIELDS)[number];
 
 export interface ItemRowOptions {
   readonly map: ColumnMap<ItemField>;
-  /** What separates several creators or tags in one cell, e.g. ";" or "|"; default both. "" = a cell is one label. */
+  /** What separates several creators, tags or weights of tags in one cell, e.g. ";" or "|"; default both. "" = a cell is one label. */
   readonly separators?: string;
 }
 
@@ -37,7 +37,7 @@ export class ItemRows {
     const raw: Record<string, unknown> = {};
     for (const [field, read] of this.#readers as Map<ItemField, FieldReader>) {
       const text = read(cells).trim();
-      if (text !== "") raw[field] = LISTS.has(field) ? this.#labels(text) : text;
+      if (text !== "") raw[field] = this.#value(field, text);
     }
     return raw;
   }
@@ -47,9 +47,14 @@ export class ItemRows {
     const raw: Record<string, unknown> = {};
     for (const field of ITEM_FIELDS) {
       const value = jsonField(field, this.#map, row as Record<string, unknown>);
-      if (value !== undefined && value !== null) raw[field] = LISTS.has(field) && typeof value === "string" ? this.#labels(value) : value;
+      if (value !== undefined && value !== null) raw[field] = typeof value === "string" ? this.#value(field, value) : value;
     }
     return raw;
+  }
+
+  #value(field: ItemField, text: string): unknown {
+    if (field === "tagWeights") return this.#labels(text).map(Number);
+    return LISTS.has(field) ? this.#labels(text) : text;
   }
 
   #labels(text: string): string[] {

@@ -1,5 +1,5 @@
 import type { ItemId } from "../../schemas/ids.js";
-import { type ItemInfo, MAX_ITEM_LABELS } from "../../schemas/item.js";
+import { type ItemInfo, MAX_ITEM_LABELS, weightedTags } from "../../schemas/item.js";
 import { type FileFormat, FileRows } from "./file-rows.js";
 import { type ItemRowOptions, ItemRows } from "./item-rows.js";
 
@@ -22,7 +22,8 @@ export interface ItemsBatch {
 
 /**
  * Side information from a file, in batches to be stored one after the other. Rows of the same item add up: creators and
- * tags are gathered over all its rows, those named most often first, at most 64 of each; of title, type and scene the last holds.
+ * tags are gathered over all its rows, those named most often first, at most 64 of each; a tag weighs as much as its rows say
+ * together, 1 each if they say nothing; of title, type and scene the last holds.
  * @throws KindredError FILE_FORMAT
  */
 export async function* itemsFromFile(path: string, options: ItemsFileOptions): AsyncGenerator<ItemsBatch> {
@@ -54,8 +55,9 @@ export async function* itemsFromFile(path: string, options: ItemsFileOptions): A
 
 interface GatheredItem {
   newest: ItemInfo;
-  /** How often each label was named. */
+  /** How often each was named. */
   readonly creators: Map<string, number>;
+  /** What each weighs. */
   readonly tags: Map<string, number>;
 }
 
@@ -65,8 +67,8 @@ function gather(gathered: Map<ItemId, GatheredItem>, info: ItemInfo): void {
     item = { newest: info, creators: new Map(), tags: new Map() };
     gathered.set(info.item, item);
   } else item.newest = { ...item.newest, ...info };
-  for (const creator of info.creators ?? []) item.creators.set(creator, (item.creators.get(creator) ?? 0) + 1);
-  for (const tag of info.tags ?? []) item.tags.set(tag, (item.tags.get(tag) ?? 0) + 1);
+  add(item.creators, info.creators);
+  add(item.tags, info.tags, info.tagWeights);
 }
 
 async function merged(gathered: ReadonlyMap<ItemId, GatheredItem>, seen: Set<ItemId>, options: ItemsFileOptions): Promise<ItemInfo[]> {
@@ -78,17 +80,24 @@ async function merged(gathered: ReadonlyMap<ItemId, GatheredItem>, seen: Set<Ite
     // Labels of an earlier batch of this file add up; those of an earlier import are replaced.
     const earlier = seen.has(id) ? before : undefined;
     seen.add(id);
+    const { tagWeights, ...kept } = { ...before, ...newest };
     return {
-      ...before,
-      ...newest,
-      ...(creators.size > 0 && { creators: strongest(creators, earlier?.creators) }),
-      ...(tags.size > 0 && { tags: strongest(tags, earlier?.tags) }),
+      ...kept,
+      ...(tags.size === 0 && tagWeights !== undefined && { tagWeights }),
+      ...(creators.size > 0 && { creators: [...strongest(creators, earlier?.creators).keys()] }),
+      ...(tags.size > 0 && weightedTags(strongest(tags, earlier?.tags, earlier?.tagWeights))),
     };
   });
 }
 
-/** Most often named first, ties in the order of the file. */
-function strongest(counts: ReadonlyMap<string, number>, earlier: readonly string[] = []): string[] {
-  const byCount = [...counts].sort(([, a], [, b]) => b - a).map(([label]) => label);
-  return [...new Set([...earlier, ...byCount])].slice(0, MAX_ITEM_LABELS);
+function add(counts: Map<string, number>, labels: readonly string[] = [], weights?: readonly number[]): void {
+  for (const [i, label] of labels.entries()) counts.set(label, (counts.get(label) ?? 0) + (weights?.[i] ?? 1));
+}
+
+/** The strongest first, ties in the order of the file. */
+function strongest(counts: ReadonlyMap<string, number>, labels?: readonly string[], weights?: readonly number[]): Map<string, number> {
+  const all = new Map<string, number>();
+  add(all, labels, weights);
+  for (const [label, count] of counts) all.set(label, (all.get(label) ?? 0) + count);
+  return new Map([...all].sort(([, a], [, b]) => b - a).slice(0, MAX_ITEM_LABELS));
 }

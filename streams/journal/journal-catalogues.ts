@@ -30,6 +30,12 @@ export class JournalCatalogues implements CatalogueStore {
     return 0;
   }
 
+  /** The lowest number stored; 0 when none is. */
+  async oldest(): Promise<CatalogueNumber | 0> {
+    for await (const [key] of this.#store.iterate({ ...allOf("c"), limit: 1 })) return numberOf(key) as CatalogueNumber;
+    return 0;
+  }
+
   /** The catalogue that the record at `offset` is folded with; undefined where the journal does not remember so far back. */
   async activeAt(offset: Offset): Promise<CatalogueNumber | undefined> {
     return (await this.#activationAt(offset))?.catalogue;

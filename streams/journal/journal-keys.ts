@@ -38,6 +38,7 @@ export const META = {
   end: Buffer.from("m:end"),
   systemKey: Buffer.from("m:system-key"),
   deadLetters: Buffer.from("m:dead-letters"),
+  generations: Buffer.from("m:generations"),
 } as const;
 
 /** A number as 8 bytes, little endian. */

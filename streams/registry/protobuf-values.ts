@@ -67,6 +67,15 @@ const step =
   (reader: ByteReader, fields: Fields): void => {
     fields[name] = read(reader);
   };
+const packed =
+  (append: (reader: ByteReader, fields: Fields) => void) =>
+  (reader: ByteReader, fields: Fields): void => {
+    const length = reader.varint();
+    const begin = reader.take(length);
+    const inner = new ByteReader(reader.bytes, begin + length);
+    inner.position = begin;
+    while (inner.remaining > 0) append(inner, fields);
+  };
 const tagOf = (id: number, wire: number): number => id * 8 + wire;
 const plainSteps = (kinds: readonly (readonly [name: string, id: number, kind: Kind])[]): Plan["steps"] =>
   new Map(kinds.map(([name, id, { wire, read }]) => [tagOf(id, wire), step(name, read)]));
@@ -130,6 +139,8 @@ function compile(message: Type, shape: Shape): Plan {
       else fields[name] = [read(reader)];
     };
     steps.set(tagOf(field.id, wire), field.repeated ? append : step(name, read));
+    // Numbers that are repeated come in one piece or one by one, as the writer likes.
+    if (field.repeated && wire !== WIRE.length) steps.set(tagOf(field.id, WIRE.length), packed(append));
     absent[name] = absentValue(field);
   }
   return { steps, absent };

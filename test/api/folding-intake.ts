@@ -6,7 +6,7 @@ import { KindredError } from "../../schemas/errors.js";
 import type { BehaviourEvent } from "../../schemas/event.js";
 import type { Generation, ItemId, Offset, Partition, UserId } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
-import type { ProfileDetails, StateOwner } from "../../schemas/ports/admin.js";
+import type { HistoriesPage, HistoriesPlace, ProfileDetails, StateOwner, UserHistory } from "../../schemas/ports/admin.js";
 import type { AppliedPosition, EventIntake } from "../../schemas/ports/event-log.js";
 import { covers, type Position } from "../../schemas/position.js";
 
@@ -43,6 +43,7 @@ export class FoldingIntake implements EventIntake, AppliedPosition, StateOwner {
   readonly readModel = new MemoryReadModel();
   readonly engine = new ExactEngine({ dims: DIMS, metric: "cosine", generation: 0 as Generation });
   readonly rows = new Map<UserId, Row>();
+  readonly infos = new Map<ItemId, ItemInfo>();
   hold = false;
   overloaded = false;
   readonly erasures: { user: UserId; at: number }[] = [];
@@ -61,6 +62,7 @@ export class FoldingIntake implements EventIntake, AppliedPosition, StateOwner {
   }
 
   async putItems(items: readonly ItemInfo[]): Promise<void> {
+    for (const info of items) this.infos.set(info.item, info);
     this.readModel.putItemInfo(
       items.map(({ item }) => item),
       items.map((info) => JSON.stringify(info)),
@@ -126,6 +128,20 @@ export class FoldingIntake implements EventIntake, AppliedPosition, StateOwner {
       keywords,
       accumulators: [1, -2],
     };
+  }
+
+  async histories(after: HistoriesPlace | undefined, limit: number): Promise<HistoriesPage> {
+    const users = [...this.rows.keys()].sort().filter((user) => user > (after?.user ?? ""));
+    const histories = users.slice(0, limit).map((user): UserHistory => {
+      const row = this.rows.get(user)!;
+      const items = [...row.weights.keys()];
+      return { user, items, weights: [...row.weights.values()], times: items.map(() => row.updatedAt) };
+    });
+    return { histories, ...(users.length > limit && { next: { partition: PARTITION, user: histories.at(-1)!.user } }) };
+  }
+
+  async itemInfos(items: readonly ItemId[]) {
+    return items.map((item) => this.infos.get(item));
   }
 
   async summary() {

@@ -53,15 +53,16 @@ async function wholeServer(): Promise<TestServer & { driver: PipelineDriver }> {
     intake: driver.intake,
     applied,
     readModel,
-    users: () => engine,
+    of: { users: engine, itemVectors: RandomIndexing.of(REF) },
     owner: {
       profile: async (user) => driver.state.profile(user),
       summary: async () => driver.state.summary(),
       verify: () => driver.state.verify(),
+      histories: async () => ({ histories: [] }),
+      itemInfos: async (items) => items.map(() => undefined),
     },
     rules: () => driver.rules(),
     foldSettings,
-    itemVectors: () => RandomIndexing.of(REF),
   });
   return Object.assign(server, { driver });
 }

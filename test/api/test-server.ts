@@ -3,9 +3,12 @@ import { afterAll, afterEach, beforeAll } from "vitest";
 import { createMetrics, type Metrics } from "../../api/metrics.js";
 import { buildServer } from "../../api/server.js";
 import type { Api, ServerParts } from "../../api/server-parts.js";
-import type { Offset, Partition } from "../../schemas/ids.js";
+import { KindredError } from "../../schemas/errors.js";
+import type { Generation, Offset, Partition } from "../../schemas/ids.js";
 import type { DeadLetters } from "../../schemas/ports/admin.js";
 import { type FileIntake, type FileSlice, NEVER_BEGUN } from "../../schemas/ports/file-intake.js";
+import type { Generations } from "../../schemas/ports/generations.js";
+import type { Space } from "../../schemas/ports/read-model.js";
 import { ACTIONS, FoldingIntake, itemVectors } from "./folding-intake.js";
 
 export const NOW = Date.parse("2024-05-01T12:00:00Z");
@@ -36,8 +39,11 @@ export interface TestServer {
   plays(user: string, ...items: readonly string[]): Promise<string>;
 }
 
+/** Other parts, and what of the one generation is to be other. */
+type Overrides = Partial<ServerParts> & { readonly of?: Partial<Space> };
+
 /** One server for a table of questions that change nothing: making one takes longer than asking it. */
-export function sharedServer(overrides: Partial<ServerParts> = {}): () => TestServer {
+export function sharedServer(overrides: Overrides = {}): () => TestServer {
   let server: TestServer;
   beforeAll(() => {
     server = makeServer(overrides);
@@ -52,18 +58,19 @@ afterEach(async () => {
 });
 
 /** The HTTP side over a log that folds in memory; closed after the test. */
-export function testServer(overrides: Partial<ServerParts> = {}): TestServer {
+export function testServer(overrides: Overrides = {}): TestServer {
   const server = makeServer(overrides);
   open.push(server.api);
   return server;
 }
 
-function makeServer(overrides: Partial<ServerParts>): TestServer {
+function makeServer({ of, ...overrides }: Overrides): TestServer {
   const intake = new FoldingIntake();
   const metrics = createMetrics();
   const replayed: unknown[] = [];
   const slices: FileSlice[] = [];
   const server: Omit<TestServer, "api" | "call" | "plays"> = { intake, metrics, replayed, slices, notReady: null };
+  const space = (): Space => ({ users: intake.engine, items: undefined, itemVectors, ...of });
   const api = buildServer({
     intake,
     applied: intake,
@@ -71,8 +78,8 @@ function makeServer(overrides: Partial<ServerParts>): TestServer {
     deadLetters: deadLetters(replayed),
     files: files(slices),
     readModel: intake.readModel,
-    users: () => intake.engine,
-    itemVectors: () => itemVectors,
+    space,
+    generations: oneGeneration(overrides.space ?? space),
     rules: () => ({ actions: new Set(Object.keys(ACTIONS)), latestTs: NOW + 60_000 }),
     foldSettings: () => ({ actions: ACTIONS, values: {} }),
     notReady: () => server.notReady,
@@ -127,4 +134,23 @@ function files(slices: FileSlice[]): FileIntake {
       return { taken: true, progress, position: new Map([[0 as Partition, 9 as Offset]]) };
     },
   };
+}
+
+/** The one there is answers, and is told of what is asked of generations. */
+function oneGeneration(space: () => Space): Generations {
+  const list: Generations["list"] = async () => {
+    const { users, items } = space();
+    const ref = { generation: users.generation, dims: users.dims, kind: "random-indexing", seed: 1, publishedAt: null };
+    const status = { ref, state: "active", pooled: 1, rows: users.size, items: items?.outputs.size ?? 0 } as const;
+    return { serving: users.generation, previous: null, next: null, generations: [status] };
+  };
+  const known = async (generation: Generation): ReturnType<typeof list> => {
+    if (generation !== space().users.generation) throw new KindredError("UNKNOWN_GENERATION", `there is no generation ${generation}`);
+    return list();
+  };
+  const retire: Generations["retire"] = async (generation) => {
+    await known(generation);
+    throw new KindredError("GENERATION_IN_USE", "it is active");
+  };
+  return { list, publish: async (folder) => folder.length as Generation, activate: known, retire };
 }

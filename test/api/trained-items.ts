@@ -12,10 +12,10 @@ export function outputVector(item: string): Float32Array | undefined {
 }
 
 /** A server whose generation has item vectors; `follow` gives them to every item that is known by then. */
-export function trainedServer(generation = 0): TestServer & { readonly items: ItemEngines; follow(): void } {
-  const make = (metric: "cosine" | "inner-product") => new ExactEngine({ dims: DIMS, metric, generation: generation as Generation });
-  const items: ItemEngines = { generation: generation as Generation, outputs: make("inner-product"), alike: make("cosine") };
-  const server = testServer({ items: () => items });
+export function trainedServer(): TestServer & { readonly items: ItemEngines; follow(): void } {
+  const make = (metric: "cosine" | "inner-product") => new ExactEngine({ dims: DIMS, metric, generation: 0 as Generation });
+  const items: ItemEngines = { generation: 0 as Generation, outputs: make("inner-product"), alike: make("cosine") };
+  const server = testServer({ of: { items } });
   return Object.assign(server, { items, follow: () => follow(server.intake, items) });
 }
 

@@ -47,7 +47,7 @@ describe("kindred train item2vec", () => {
   });
 
   it.each([
-    [[], 2, /--train/],
+    [[], 2, /--out/],
     [["--dims", "4"], 2, /integer from 8 to 1024/],
     [["--optimizer", "adam"], 2, /adagrad, sgd/],
     [["--window", "1"], 2, /integer from 2/],

@@ -2,11 +2,12 @@ import { mkdtemp, readdir, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { IndexFiles, type SavedIndex } from "../../index/index-files.js";
+import { allHave, IndexFiles } from "../../index/index-files.js";
 import { NativeReadModel } from "../../index/read-model/native-read-model.js";
 import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
 import type { GenerationRef } from "../../schemas/catalogue.js";
 import type { EpochMs, Generation, Offset, Partition } from "../../schemas/ids.js";
+import type { Position } from "../../schemas/position.js";
 import { row, user } from "./read-model/random-batches.js";
 
 const PARTITION = 0 as Partition;
@@ -15,7 +16,29 @@ const ref = (seed: number): GenerationRef => ({ generation: 0 as Generation, kin
 let root: string;
 let model: NativeReadModel;
 let engine: EmbeddedEngine;
-let reopened: SavedIndex | undefined;
+interface Saved {
+  readonly model: NativeReadModel;
+  readonly engine: EmbeddedEngine;
+  readonly position: Position;
+}
+let reopened: Saved | undefined;
+
+/** Rows and vectors as they were saved; undefined unless both were. */
+async function open(files: IndexFiles, of: GenerationRef): Promise<Saved | undefined> {
+  const saved = await files.openModel();
+  if (!saved) return undefined;
+  try {
+    const users = await files.openUsers(of, {}, saved);
+    if (users) return { model: saved, engine: users.engine, position: allHave([saved.applied().position, users.position]) };
+  } catch (error) {
+    saved.close();
+    throw error;
+  }
+  saved.close();
+  return undefined;
+}
+const save = (files: IndexFiles, of: GenerationRef, rows = model): Promise<Position> =>
+  files.save(rows, [{ ref: of, users: engine, items: undefined }]);
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "kindred-index-files-"));
   model = NativeReadModel.create();
@@ -35,10 +58,10 @@ afterEach(async () => {
 });
 
 it("opens what it saved: each user's vector under the user's ordinal, and from where to catch up", async () => {
-  const files = new IndexFiles(root, ref(7));
-  expect(await files.open({})).toBeUndefined();
-  expect([...(await files.save(model, engine))]).toEqual([[PARTITION, 41]]);
-  reopened = (await files.open({})) as SavedIndex;
+  const files = new IndexFiles(root);
+  expect(await open(files, ref(7))).toBeUndefined();
+  expect([...(await save(files, ref(7)))]).toEqual([[PARTITION, 41]]);
+  reopened = (await open(files, ref(7))) as Saved;
   expect([...reopened.position]).toEqual([[PARTITION, 41]]);
   for (const id of ["u:1", "u:2", "u:3"]) {
     const [before, after] = [model.userOrdinal(user(id)), reopened.model.userOrdinal(user(id))];
@@ -47,9 +70,9 @@ it("opens what it saved: each user's vector under the user's ordinal, and from w
 });
 
 it("says for each partition up to where all of it is in the files", async () => {
-  const files = new IndexFiles(root, ref(7));
+  const files = new IndexFiles(root);
   model.setApplied(3 as Partition, 9 as Offset, 1 as EpochMs);
-  await files.save(model, engine);
+  await save(files, ref(7));
   // Saved again, but ended between vectors and rows: of partition 5 only the vectors' files know.
   model.setApplied(5 as Partition, 2 as Offset, 1 as EpochMs);
   model.setApplied(3 as Partition, 12 as Offset, 1 as EpochMs);
@@ -59,8 +82,8 @@ it("says for each partition up to where all of it is in the files", async () => 
     userIds: (ordinals: Uint32Array) => model.userIds(ordinals),
     save: () => Promise.reject(new Error("killed")),
   };
-  await expect(files.save(ended as unknown as NativeReadModel, engine)).rejects.toThrow("killed");
-  reopened = (await files.open({})) as SavedIndex;
+  await expect(save(files, ref(7), ended as unknown as NativeReadModel)).rejects.toThrow("killed");
+  reopened = (await open(files, ref(7))) as Saved;
   expect([...reopened.position].sort()).toEqual([
     [0, 41],
     [3, 9],
@@ -68,27 +91,31 @@ it("says for each partition up to where all of it is in the files", async () => 
   ]);
 });
 
-it("never opens the files of other item vectors, and removes them once its own are there", async () => {
-  await new IndexFiles(root, ref(7)).save(model, engine);
-  const other = new IndexFiles(root, ref(8));
-  expect(await other.open({})).toBeUndefined();
-  await other.save(model, engine);
-  expect(await readdir(root)).toEqual(["0-random-indexing-8-8"]);
+it("never opens the files of other item vectors; those of several generations lie beside each other, and go when they are live no more", async () => {
+  const files = new IndexFiles(root);
+  await save(files, ref(7));
+  expect(await open(files, ref(8))).toBeUndefined();
+  const trained = { generation: 1 as Generation, kind: "item2vec", dims: 8, seed: 7, folder: "1-0f1e2d3c4b5a6978" };
+  const spaces = [ref(7), trained].map((one) => ({ ref: one, users: engine, items: undefined }));
+  await files.save(model, spaces);
+  expect((await readdir(root)).sort()).toEqual(["0-random-indexing-8-7", "1-item2vec-8-7-0f1e2d3c4b5a6978", "rows"]);
+  await save(files, trained);
+  expect((await readdir(root)).sort()).toEqual(["1-item2vec-8-7-0f1e2d3c4b5a6978", "rows"]);
 });
 
 it("says which file is damaged, and saves anew over it", async () => {
-  const files = new IndexFiles(root, ref(7));
-  await files.save(model, engine);
+  const files = new IndexFiles(root);
+  await save(files, ref(7));
   const folder = join(root, "0-random-indexing-8-7");
   const damaged = (await readdir(folder)).find((name) => name.endsWith(".rows")) as string;
   await truncate(join(folder, damaged), 30);
-  await expect(files.open({})).rejects.toMatchObject({ code: "SHARD_CORRUPT", message: expect.stringContaining(damaged) });
-  await files.save(model, engine);
-  reopened = await files.open({});
+  await expect(open(files, ref(7))).rejects.toMatchObject({ code: "SHARD_CORRUPT", message: expect.stringContaining(damaged) });
+  await save(files, ref(7));
+  reopened = await open(files, ref(7));
   expect(reopened?.engine.size).toBe(3);
 });
 
 it("fails with STORAGE_FAILED where its folder cannot be made", async () => {
-  const files = new IndexFiles(join(import.meta.filename, "nowhere"), ref(7));
-  await expect(files.save(model, engine)).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+  const files = new IndexFiles(join(import.meta.filename, "nowhere"));
+  await expect(save(files, ref(7))).rejects.toMatchObject({ code: "STORAGE_FAILED" });
 });

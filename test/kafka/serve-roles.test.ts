@@ -95,6 +95,17 @@ describe("an updater, a recall node and one that is both", () => {
     expect(items).toContainEqual(expect.objectContaining({ id: "song:10", title: "Two" }));
   });
 
+  it("give what models are trained on: a node with all rows from them, anybody else from the topic", async () => {
+    const out = await cluster.directory("models");
+    const train = (...source: string[]): Promise<{ items: number; users: number; rejected: number; events?: number }> =>
+      kindredJson(["train", "item2vec", ...source, "--out", `${out}/${source[0]}`, "--dims", "8", "--epochs", "1"], cluster.env);
+    const ofRows = await train("--url", recall.url);
+    const ofTopic = await train("--from", "kafka", "--data-dir", `${out}/data`);
+    expect(ofTopic).toMatchObject({ items: ofRows.items, users: ofRows.users, rejected: 0, events: 123 });
+    expect(ofRows.users).toBe(40);
+    expect(await kindred(["train", "item2vec", "--url", updater.url, "--out", `${out}/no`])).toMatchObject({ code: 1 });
+  });
+
   it("say who else to ask for what is not their part", async () => {
     for (const path of [`recall/u2u?user=${users[0]}`, `users/${users[0]}`, `users/${users[0]}/neighbors`, "items/song:00"])
       expect(await send("GET", `${updater.url}/v1/${path}`)).toMatchObject(wrongRole);

@@ -60,7 +60,7 @@ describe("a stored catalogue", () => {
     await expect(decodeCatalogue(bytes.slice(0, 20))).rejects.toMatchObject({ code: "STATE_CORRUPT" });
     await expect(decodeCatalogue(Buffer.from("{}"))).rejects.toMatchObject({ code: "STATE_CORRUPT" });
     await expect(decodeCatalogue(gzipSync('{"format":1}'))).rejects.toMatchObject({ code: "STATE_CORRUPT" });
-    await expect(decodeCatalogue(gzipSync('{"format":2}'))).rejects.toMatchObject({ code: "DIRECTORY_NEWER" });
+    await expect(decodeCatalogue(gzipSync('{"format":3}'))).rejects.toMatchObject({ code: "DIRECTORY_NEWER" });
   });
 });
 

@@ -1,27 +1,31 @@
 import { describe, expect, it } from "vitest";
 import type { CatalogueItem, FoldSettings } from "../../schemas/catalogue.js";
 import type { ItemId, UserId } from "../../schemas/ids.js";
+import type { ItemInfo } from "../../schemas/item.js";
 import { foldSettings } from "../../state/fold-settings.js";
 import { usedKinds } from "../../state/keywords.js";
-import { keywordHash } from "../../state/simhash.js";
+import { formatFingerprint, keywordHash } from "../../state/simhash.js";
 import { activate, catalogueOf, event, positioned, TestPartition } from "./fold-fixture.js";
 
 const known = (items: Record<string, CatalogueItem>): ReadonlyMap<ItemId, CatalogueItem> =>
   new Map(Object.entries(items) as [ItemId, CatalogueItem][]);
 const kindsOf = (settings: FoldSettings, items: Record<string, CatalogueItem>): string[] =>
-  usedKinds(settings, known(items)).map(({ kind }) => kind);
+  usedKinds(settings, known(items)).kinds.map(({ kind }) => kind);
 
 describe("usedKinds", () => {
   it("takes what the catalogue knows: tags, else creators, else items", () => {
     const settings = foldSettings();
-    expect(kindsOf(settings, { a: { creators: ["c"] }, b: { tags: ["t"] } })).toEqual(["tags"]);
-    expect(kindsOf(settings, { a: { creators: ["c"], tags: [] } })).toEqual(["creators"]);
+    expect(kindsOf(settings, { a: { creators: ["c"] }, b: { tags: ["t"] } })).toEqual(["tags", "creators", "items"]);
+    expect(kindsOf(settings, { a: { creators: ["c"], tags: [] } })).toEqual(["creators", "items"]);
     expect(kindsOf(settings, {})).toEqual(["items"]);
   });
 
   it("takes what is configured, whatever the catalogue knows", () => {
     const settings = foldSettings({ keywords: { weights: { items: 0.5, creators: 0 }, top: { tags: 0, creators: 0, items: 3 } } });
-    expect(usedKinds(settings, known({ a: { tags: ["t"] } }))).toEqual([{ kind: "items", weight: 512, top: 3 }]);
+    expect(usedKinds(settings, known({ a: { tags: ["t"] } }))).toEqual({
+      kinds: [{ kind: "items", weight: 512, top: 3 }],
+      together: true,
+    });
   });
 });
 
@@ -32,8 +36,10 @@ describe("fingerprints by keywords", () => {
     { item: "c", type: "song", tags: ["rock", "calm"] },
   ].map((info) => ({ ...info, item: info.item as ItemId }));
 
-  async function fold(top: number, ...events: ReturnType<typeof event>[]): Promise<Awaited<ReturnType<TestPartition["state"]["profile"]>>> {
-    const catalogue = catalogueOf(1, { halfLifeDays: null, keywords: { weights: {}, top: { tags: top, creators: 0, items: 0 } } }, items);
+  type Profile = Awaited<ReturnType<TestPartition["state"]["profile"]>>;
+  const fold = (top: number, ...events: ReturnType<typeof event>[]): Promise<Profile> => foldWith(items, top, events);
+  async function foldWith(known: readonly ItemInfo[], top: number, events: ReturnType<typeof event>[]): Promise<Profile> {
+    const catalogue = catalogueOf(1, { halfLifeDays: null, keywords: { weights: {}, top: { tags: top, creators: 0, items: 0 } } }, known);
     const partition = await TestPartition.open([catalogue]);
     await partition.run(positioned([activate(1), ...events]));
     return partition.state.profile("u" as UserId);
@@ -59,8 +65,21 @@ describe("fingerprints by keywords", () => {
     expect(profile?.accumulators).toEqual(Array.from({ length: 64 }, (_, at) => 1024 * (7 * bit("jazz", at) - 3 * bit("rock", at))));
   });
 
-  it("are missing for a user whose items have no tags where tags are the keywords", async () => {
+  it("are the user's items where none of them has a tag", async () => {
     const profile = await fold(5, event("u", "unknown", 1));
-    expect(profile).toMatchObject({ fingerprint: null, keywords: [], totalWeight: 3 });
+    expect(profile).toMatchObject({ keywords: [{ keyword: "unknown", weight: 3 }], totalWeight: 3 });
+    const { hi, lo } = keywordHash("items", "unknown");
+    expect(profile?.fingerprint).toBe(formatFingerprint(hi, lo));
+    // One that has a tag is enough for tags.
+    expect((await fold(5, event("u", "unknown", 1), event("u", "b", 1)))?.keywords).toEqual([{ keyword: "jazz", weight: 3 }]);
+  });
+
+  it("count as much as a tag weighs against the heaviest of all", async () => {
+    const weighted = items.map((info) => (info.item === "a" ? { ...info, tagWeights: [3, 1.5] } : info));
+    const profile = await foldWith(weighted, 2, [event("u", "a", 1), event("u", "c", 1)]);
+    expect(profile?.keywords).toEqual([
+      { keyword: "jazz", weight: 3 },
+      { keyword: "calm", weight: (1536 + 1023) / 1024 },
+    ]);
   });
 });

@@ -11,7 +11,7 @@ const TAGGED = Array.from({ length: 12 }, (_, i) => ({
   creators: [`c${i % 5}`],
 }));
 
-/** What logs of `aLog` activate: small profiles and rings, other dimensions, with and without decay, top keywords and all of them. */
+/** What logs of `aLog` activate: small profiles and rings, other dimensions, with and without decay, top keywords and all of them, tags with weights. */
 export const CATALOGUES: Catalogue[] = [
   catalogueOf(1, { profileItems: 8, idempotencyRing: 6 }),
   catalogueOf(
@@ -31,6 +31,11 @@ export const CATALOGUES: Catalogue[] = [
     { profileItems: 9, halfLifeDays: null, keywords: { weights: { items: 1, tags: 0.3 }, top: { tags: 0, creators: 0, items: 0 } } },
     TAGGED,
   ),
+  catalogueOf(
+    4,
+    { keywords: { weights: { tags: 1.3 }, top: { tags: 0, creators: 0, items: 0 } } },
+    TAGGED.map((info, i) => ({ ...info, tagWeights: [0.1 + (i % 5), 7] })),
+  ),
 ];
 
 const anEvent = fc
@@ -48,7 +53,7 @@ const anEvent = fc
 const anErasure = fc
   .record({ user: fc.integer({ min: 0, max: 4 }), day: fc.integer({ min: 0, max: 400 }) })
   .map(({ user, day }) => erase(`u${user}`, day));
-const anActivation = fc.integer({ min: 1, max: 3 }).map(activate);
+const anActivation = fc.integer({ min: 1, max: CATALOGUES.length }).map(activate);
 
 /** Any history of five users: events, erasures, activations in the middle. */
 export const aLog = fc

@@ -56,12 +56,12 @@ export function decomposition(profile: WeightedItems | undefined, vectors: ItemV
  * Where one of the two moved since the search, the score is that of now, if it is the one that the profile of now explains.
  */
 export function explainProducts<O extends Other>(
-  { ask, found, ids, itemVectors, titleOf }: ExplainContext,
+  { ask, found, ids, titleOf }: ExplainContext,
   otherOf: (ordinal: number) => O | undefined,
   textOf: (decomposed: Decomposed, other: O) => string,
   unexplained: (score: number) => string,
 ): Explained[] {
-  const contributionsTo = decomposition(ask.asker.currentProfile(), itemVectors);
+  const contributionsTo = decomposition(ask.asker.currentProfile(), ask.space.itemVectors);
   return ids.map((_, i) => {
     const score = found.scores[i]!;
     const other = otherOf(found.ordinals[i]!);

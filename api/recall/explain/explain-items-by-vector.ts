@@ -4,7 +4,8 @@ import { enumerate } from "./explainer.js";
 
 /** Decomposes the inner product of the asker's direction with an item's output vector: what of the past speaks for it. */
 export function explainItemsByVector(context: ExplainContext): Explained[] {
-  const { items, asker } = context.ask;
+  const { asker, space } = context.ask;
+  const { items } = space;
   const whose = asker.kind === "session" ? "this session" : "this user";
   return explainProducts(
     context,

@@ -7,12 +7,12 @@ import { likenessText, type SharedItem } from "./likeness-text.js";
 
 /** Decomposes a cosine exactly: that of the asking user's direction with the other user's. */
 export function explainVector(context: ExplainContext): Explained[] {
-  const { engine, asker } = context.ask;
+  const { space, asker } = context.ask;
   const whose = asker.kind === "session" ? "this session" : "this user";
   return explainProducts(
     context,
     (ordinal) => {
-      const [vector, theirs] = [unit(engine.vector(ordinal)), profileOf(ordinal, context)];
+      const [vector, theirs] = [unit(space.users.vector(ordinal)), profileOf(ordinal, context)];
       return vector && theirs && { vector, theirs };
     },
     ({ contributions, score }, { theirs }) => likenessText(sharedItems(contributions, theirs, context), score, whose),

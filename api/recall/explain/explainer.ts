@@ -1,5 +1,4 @@
 import type { Static } from "typebox";
-import type { ItemVectors } from "../../../schemas/catalogue.js";
 import type { Explanation } from "../../../schemas/http.js";
 import type { ItemId, UserId } from "../../../schemas/ids.js";
 import type { StateOwner } from "../../../schemas/ports/admin.js";
@@ -16,7 +15,6 @@ export interface ExplainContext {
   readonly found: Found;
   /** Of `found.ordinals`. */
   readonly ids: readonly (UserId | ItemId)[];
-  readonly itemVectors: ItemVectors | undefined;
   readonly owner: Pick<StateOwner, "profile">;
   /** As answers name the item: its title, where known. */
   readonly titleOf: (item: ItemId) => string | undefined;

@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import type { GenerationRef, ItemVectors } from "../../../schemas/catalogue.js";
+import type { ItemVectorsOf } from "../../../schemas/catalogue.js";
 import type { Config } from "../../../schemas/config.js";
 import { KindredError } from "../../../schemas/errors.js";
 import { FIRST_CATALOGUE, type Offset, type Partition } from "../../../schemas/ids.js";
@@ -11,7 +11,7 @@ import { PartitionLog } from "../../../streams/kafka/partition-log.js";
 import { endsOf, type Watermarks } from "../../../streams/kafka/topics.js";
 import { runPipeline } from "../../../streams/pipeline.js";
 import type { BackfillReport, OnProgress } from "../backfill.js";
-import { sharedItemVectors } from "../fold-configuration.js";
+import { GenerationVectors } from "../item-vectors.js";
 import { makeLogger } from "../logger.js";
 import { shadowDirectory } from "../updater-stores.js";
 import { KafkaTopics } from "./kafka-topics.js";
@@ -41,7 +41,7 @@ interface Fold {
   readonly config: Config;
   readonly topics: KafkaTopics;
   readonly directory: string;
-  readonly itemVectors: (ref: GenerationRef) => ItemVectors;
+  readonly itemVectors: ItemVectorsOf;
   readonly signal: AbortSignal;
   readonly tally: Tally;
   readonly tell: () => void;
@@ -65,7 +65,7 @@ export async function foldTopic(config: Config, stop: AbortSignal, onProgress: O
     const total = [...marks.values()].reduce((sum, { low, high }) => sum + high - low, 0);
     const tally: Tally = { events: 0, rejected: 0, done: 0 };
     const tell = (): void => onProgress(tally.events, total === 0 ? 1 : Math.min(1, tally.done / total));
-    const fold: Fold = { config, topics, directory, itemVectors: sharedItemVectors(), signal, tally, tell };
+    const fold: Fold = { config, topics, directory, itemVectors: GenerationVectors.of(config).of, signal, tally, tell };
     const work = [...marks].map(([partition, ends]) =>
       foldPartition(fold, partition, ends).catch((error: unknown) => {
         // The others end too, before what they read is closed.

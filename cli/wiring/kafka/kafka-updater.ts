@@ -4,7 +4,8 @@ import type { Offset, Partition } from "../../../schemas/ids.js";
 import type { UpdaterMetrics } from "../../../schemas/ports/admin.js";
 import type { PartitionState } from "../../../state/partition-state.js";
 import { PartitionSource } from "../../../streams/kafka/partition-source.js";
-import { foldSettingsOf, generationsOf, sharedItemVectors } from "../fold-configuration.js";
+import { foldSettingsOf, untrainedGeneration } from "../fold-configuration.js";
+import { GenerationVectors } from "../item-vectors.js";
 import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { UpdaterCounters } from "../updater-counters.js";
 import { CatalogueLeader } from "./catalogue-leader.js";
@@ -14,6 +15,7 @@ import { OwnedPartition, type OwnedPartitionParts } from "./owned-partition.js";
 import { PartitionSlot } from "./partition-slot.js";
 import { appliedOf, ownerOf } from "./rows-of-partitions.js";
 import { StandbyPartition } from "./standby-partition.js";
+import { untrainedOnly } from "./untrained-generation.js";
 
 /** Its owner makes the catalogues. */
 const LEADING_PARTITION = 0 as Partition;
@@ -34,7 +36,7 @@ export class KafkaUpdater implements ServingNode {
     private readonly options: NodeOptions,
     private readonly topics: KafkaTopics,
   ) {
-    const { config, log, itemVectors = sharedItemVectors() } = options;
+    const { config, log, itemVectors = GenerationVectors.of(options.config).of } = options;
     const { kafka, partitions, follower, catalogues, codec, items } = topics;
     const onFailed = (error: unknown): void => this.fail(error);
     this.source = new PartitionSource({
@@ -75,17 +77,18 @@ export class KafkaUpdater implements ServingNode {
         catalogues,
         items: () => items.all(),
         settings: foldSettingsOf(config),
-        generations: generationsOf(config),
+        generations: () => [untrainedGeneration(config)],
         publish: (next) => catalogues.publish(next),
         minIntervalMs: config.catalogue.minIntervalMs,
       },
       lead: (signal) => catalogues.lead(signal),
       resign: () => catalogues.resign(),
       itemsCaughtUp: () => items.caughtUp(this.stopping.signal),
-      announce: () => topics.announce(generationsOf(config)),
+      announce: () => topics.announce([untrainedGeneration(config)]),
       confirmed: (signal) => this.source.confirmed(signal),
       onFailed,
     });
+    this.generations = untrainedOnly(untrainedGeneration(config), () => undefined);
     topics.onItems(() => this.leader.itemsChanged());
     topics.failed.addEventListener("abort", () => this.fail(topics.failed.reason));
   }
@@ -115,9 +118,12 @@ export class KafkaUpdater implements ServingNode {
     return this.topics.files;
   }
 
+  readonly generations: ServingNode["generations"];
+
   readonly owner: ServingNode["owner"] = ownerOf(
     () => this.states(),
     () => this.topics.partitions,
+    (items) => this.topics.items.getMany(items),
   );
 
   applied(): ReturnType<ServingNode["applied"]> {

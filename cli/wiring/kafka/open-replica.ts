@@ -1,4 +1,4 @@
-import type { GenerationRef, ItemVectors } from "../../../schemas/catalogue.js";
+import type { ItemVectorsOf } from "../../../schemas/catalogue.js";
 import type { Config } from "../../../schemas/config.js";
 import type { Partition } from "../../../schemas/ids.js";
 import type { CatalogueStore } from "../../../schemas/ports/event-log.js";
@@ -17,7 +17,7 @@ export interface ReplicaParts {
   /** Reads changelogs. */
   readonly follower: ReplicaReaderParts["follower"];
   readonly catalogues: CatalogueStore;
-  readonly itemVectors: (ref: GenerationRef) => ItemVectors;
+  readonly itemVectors: ItemVectorsOf;
 }
 
 /** A partition's rows as its changelog has them. */

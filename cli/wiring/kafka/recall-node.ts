@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { ItemVectorsOf } from "../../../schemas/catalogue.js";
 import { KindredError } from "../../../schemas/errors.js";
 import type { EpochMs, Offset, Partition } from "../../../schemas/ids.js";
 import type { UpdaterMetrics } from "../../../schemas/ports/admin.js";
@@ -6,7 +7,8 @@ import type { FoldedBatch } from "../../../schemas/ports/folded-batch.js";
 import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
 import { agesOf } from "../../../streams/kafka/kafka-changelog.js";
 import { endsOf } from "../../../streams/kafka/topics.js";
-import { generationsOf, itemVectorsOf } from "../fold-configuration.js";
+import { untrainedGeneration } from "../fold-configuration.js";
+import { GenerationVectors } from "../item-vectors.js";
 import { SearchIndex } from "../search-index.js";
 import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { UpdaterCounters } from "../updater-counters.js";
@@ -14,6 +16,7 @@ import { KafkaTopics } from "./kafka-topics.js";
 import { type OpenReplica, openReplica } from "./open-replica.js";
 import { openPartitionStore } from "./partition-stores.js";
 import { appliedOf, ownerOf } from "./rows-of-partitions.js";
+import { untrainedOnly } from "./untrained-generation.js";
 
 /** How often in the time of the watchdog the end of the log is looked for. */
 const LOOKS = 4;
@@ -41,10 +44,17 @@ export class RecallNode implements ServingNode {
   private saved: Promise<void> = Promise.resolve();
   private failure: unknown;
 
+  private readonly itemVectors: ItemVectorsOf;
+  readonly generations: ServingNode["generations"];
+
   private constructor(
     private readonly options: NodeOptions,
     private readonly topics: KafkaTopics,
-  ) {}
+  ) {
+    const { config, itemVectors = GenerationVectors.of(config).of } = options;
+    this.itemVectors = itemVectors;
+    this.generations = untrainedOnly(untrainedGeneration(config), () => this.searchIndex);
+  }
 
   /** Takes the directory. @throws KindredError DIRECTORY_IN_USE, BROKER_FAILED, TOPIC_MISMATCH, ... */
   static async open(options: NodeOptions): Promise<RecallNode> {
@@ -59,7 +69,7 @@ export class RecallNode implements ServingNode {
     const { topics } = this;
     const { signal } = this.stopping;
     await topics.start(signal);
-    await topics.followGenerations(generationsOf(this.options.config), signal, (error) => this.fail(error));
+    await topics.followGenerations([untrainedGeneration(this.options.config)], signal, (error) => this.fail(error));
     for (const partition of topics.partitionNumbers) this.followed.set(partition, await this.openReplica(partition));
     const startedAt = performance.now();
     await Promise.all([...this.followed.values()].map(({ reader }) => reader.readToEnd(signal)));
@@ -96,6 +106,7 @@ export class RecallNode implements ServingNode {
   readonly owner: ServingNode["owner"] = ownerOf(
     () => [...this.followed.values()].map(({ replica }) => replica),
     () => this.topics.partitions,
+    (items) => this.topics.items.getMany(items),
   );
 
   applied(): ReturnType<ServingNode["applied"]> {
@@ -136,7 +147,7 @@ export class RecallNode implements ServingNode {
     const { partitions, follower, catalogues } = this.topics;
     const store = await openPartitionStore(this.options.config, "recall", partition);
     try {
-      const { itemVectors = itemVectorsOf } = this.options;
+      const { itemVectors } = this;
       const parts = { ...this.options, itemVectors, partitions, follower, catalogues };
       return { store, ...(await openReplica(parts, store, partition, (...news) => this.recallable(...news))) };
     } catch (error) {
@@ -160,13 +171,12 @@ export class RecallNode implements ServingNode {
   }
 
   private async openIndex(): Promise<SearchIndex> {
-    const [ref] = generationsOf(this.options.config);
-    if (!ref) throw new KindredError("INTERNAL", "no generation is live");
-    const { config, log, itemVectors = itemVectorsOf, onMoved } = this.options;
+    const { config, log, onMoved } = this.options;
+    const ref = untrainedGeneration(config);
     const index = await SearchIndex.open({
       config,
-      ref,
-      itemVectors: itemVectors(ref),
+      live: [{ ref, itemVectors: await this.itemVectors(ref) }],
+      serving: ref.generation,
       sources: [...this.followed.values()].map(({ replica }) => replica),
       log,
       onSwap: ({ seconds }) => this.counters.swapped(seconds),

@@ -4,10 +4,10 @@ import type { ProfileDetails, StateOwner, StateSummary, VerifyReport } from "../
 import type { Position } from "../../../schemas/position.js";
 import { HashSum } from "../../../state/state-hash.js";
 import { partitionOf } from "../../../streams/kafka/out-records.js";
+import { type HistoryRows, historiesOf } from "../histories-of-partitions.js";
 
 /** Rows of one partition, as somebody has them. */
-interface PartitionRows {
-  readonly partition: Partition;
+interface PartitionRows extends HistoryRows {
   profile(user: UserId): Promise<ProfileDetails | undefined>;
   summary(): StateSummary;
   verify(): Promise<VerifyReport>;
@@ -17,7 +17,7 @@ interface PartitionRows {
 const SHOWN_FAULTS = 100;
 
 /** Questions to the rows of several partitions: those that are here. Their hashes add up. */
-export function ownerOf(here: () => readonly PartitionRows[], partitions: () => number): StateOwner {
+export function ownerOf(here: () => readonly PartitionRows[], partitions: () => number, itemInfos: StateOwner["itemInfos"]): StateOwner {
   return {
     async profile(user) {
       const partition = partitionOf("", Buffer.from(user), partitions());
@@ -25,6 +25,13 @@ export function ownerOf(here: () => readonly PartitionRows[], partitions: () => 
       if (!rows)
         throw new KindredError("WRONG_ROLE", `the user's partition ${partition} is folded by another updater; ask that or a recall node`);
       return rows.profile(user);
+    },
+    itemInfos,
+    async histories(after, limit) {
+      const [rows, all] = [here(), partitions()];
+      if (rows.length < all)
+        throw new KindredError("WRONG_ROLE", `${rows.length} of ${all} partitions are here; ask a recall node for all rows`);
+      return historiesOf(rows, after, limit);
     },
     summary: async () => sumOf(here().map((rows) => rows.summary())),
     async verify() {

@@ -141,16 +141,4 @@ describe("u2i by output vectors", () => {
     });
     expect((await call<Answer>("GET", "/v1/recall/u2i?user=new")).body.rung).toBe("popular");
   });
-
-  it("never searches items of another generation than that of the users", async () => {
-    const { call, plays, follow } = trainedServer(7);
-    await plays("ada", "song:1", "song:2");
-    await plays("bob", "song:1", "song:3");
-    follow();
-    const u2i = await call<Answer>("GET", "/v1/recall/u2i?user=ada");
-    expect([u2i.body.generation, u2i.body.rung]).toEqual([0, "co-occurrence"]);
-    expect((await call<Answer>("GET", "/v1/recall/i2i?item=song:1")).body.rung).toBe("co-occurrence");
-    expect((await call("GET", "/v1/items/song:1/neighbors")).body.by).toBe("co-occurrence");
-    expect((await call("GET", "/v1/generations")).body.generations).toMatchObject([{ id: 0, items: 0 }]);
-  });
 });

@@ -114,7 +114,9 @@ describe("generations and scenarios", () => {
   it("lists generation 0 as the active one", async () => {
     const { call, plays } = testServer();
     await plays("ada", "song:1");
-    const list = { active: 0, generations: [{ id: 0, dims: 16, metric: "cosine", rows: 1, items: 0, active: true }] };
+    const of = { kind: "random-indexing", state: "active", pooled: 1, folder: null, publishedAt: null };
+    const generations = [{ id: 0, dims: 16, metric: "cosine", rows: 1, items: 0, active: true, ...of }];
+    const list = { active: 0, previous: null, next: null, generations };
     expect((await call("GET", "/v1/generations")).body).toEqual(list);
     expect((await call("POST", "/v1/generations/0/activate")).body).toEqual(list);
   });

@@ -19,7 +19,7 @@ describe("CatalogueKeeper", () => {
         yield* items;
       },
       settings: foldSettings({ profileItems }),
-      generations: [generationZero()],
+      generations: () => [generationZero()],
       publish: async (next) => {
         await catalogues.put(next);
         activated.push(next.number);

@@ -44,7 +44,13 @@ describe("Maintenance", () => {
       journal: { now: () => now, recentBytes: 0 },
     });
   const maintain = (driver: PipelineDriver, retentionDays = 1): Promise<void> =>
-    new Maintenance(config(retentionDays), driver as unknown as UpdaterStores, undefined, log).run();
+    new Maintenance({
+      config: config(retentionDays),
+      stores: driver as unknown as UpdaterStores,
+      index: undefined,
+      models: undefined,
+      log,
+    }).run();
   const catalogues = async (driver: PipelineDriver): Promise<number[]> => {
     const numbers = Array.from({ length: 9 }, (_, i) => (i + 1) as CatalogueNumber);
     const found = await Promise.all(numbers.map((number) => driver.catalogues.get(number)));

@@ -19,6 +19,7 @@ import { MemoryStore } from "../../harness/memory-store.js";
 import { activate, erase, event } from "../../state/fold-fixture.js";
 
 const REF = generationZero(32);
+const LIVE = [{ ref: REF, itemVectors: RandomIndexing.of(REF) }];
 
 /** A partition's owner and the replica that recall is fed from. */
 class OwnedPartition {
@@ -72,7 +73,7 @@ describe("SearchIndex over several partitions", () => {
 
   const open = async (sources: readonly RowSource[] = partitions.map(({ replica }) => replica)): Promise<SearchIndex> => {
     await index?.close();
-    index = await SearchIndex.open({ config, ref: REF, itemVectors: RandomIndexing.of(REF), sources, log });
+    index = await SearchIndex.open({ config, live: LIVE, serving: REF.generation, sources, log });
     return index;
   };
   const reopened = (): boolean => lines.includes("the saved index is reopened");
@@ -87,10 +88,10 @@ describe("SearchIndex over several partitions", () => {
           expect(found.model.user(user)).toMatchObject({ events, offset, partition: source.partition, items });
           const mean = vectors[0]?.values.subarray(32 * i, 32 * (i + 1)) ?? new Float32Array();
           const length = Math.hypot(...mean);
-          const vector = found.engine.vector(found.model.userOrdinal(user) as number) ?? new Float32Array();
+          const vector = found.serving.users.vector(found.model.userOrdinal(user) as number) ?? new Float32Array();
           expect([...vector].map((x) => Math.round(x * 1e5))).toEqual([...mean].map((x) => Math.round((x / length) * 1e5)));
         }
-    expect([found.model.stats().users, found.engine.size]).toEqual([users, users]);
+    expect([found.model.stats().users, found.serving.users.size]).toEqual([users, users]);
     expect(found.model.applied().position).toEqual(new Map(sources.map((source) => [source.partition, source.appliedOffset])));
   }
 

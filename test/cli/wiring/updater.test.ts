@@ -3,7 +3,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { attachIndex, handlesOf } from "../../../cli/wiring/opened-index.js";
+import { handlesOf, OpenedIndex } from "../../../cli/wiring/opened-index.js";
 import { Updater, type UpdaterOptions } from "../../../cli/wiring/updater.js";
 import { ItemTables } from "../../../models/item-tables.js";
 import type { Config } from "../../../schemas/config.js";
@@ -48,7 +48,8 @@ describe("Updater", () => {
     await updater.close();
   };
   const neighbors = async (updater: Updater, user: UserId = someone): Promise<[string, number][]> => {
-    const { model, engine } = updater.index ?? expect.fail("no index");
+    const { model, serving } = updater.index ?? expect.fail("no index");
+    const engine = serving.users;
     const ordinal = model.userOrdinal(user) ?? expect.fail(`${user} is unknown`);
     const { ordinals, scores } = await engine.searchFrom(ordinal, { k: 20, exclude: Uint32Array.of(ordinal) });
     const found = model.userIds(ordinals).map((id, i): [string, number] => [id, scores[i] as number]);
@@ -106,13 +107,14 @@ describe("Updater", () => {
     const model = new ItemTables({ items, dims: 32, inputs: table(), outputs: table() });
     const options = { itemVectors: () => model };
     const found = async (updater: Updater): Promise<readonly string[]> => {
-      const opened = await attachIndex(handlesOf(updater.index ?? expect.fail("no index")), config(), {
+      const opened = await OpenedIndex.attach(handlesOf(updater.index ?? expect.fail("no index")), config(), {
         debug: note,
         info: note,
         warn: note,
         error: note,
       });
-      const { readModel, engine, items: engines } = opened;
+      const { readModel, space } = opened;
+      const { users: engine, items: engines } = space;
       const user = readModel.userOrdinal(someone) ?? expect.fail("unknown");
       const query = engine.vector(user) ?? expect.fail("no vector");
       const { ordinals, scores } = (await engines?.outputs.search(query, { k: 10 })) ?? expect.fail("no items");
@@ -132,9 +134,9 @@ describe("Updater", () => {
     const first = await start({}, options);
     await first.intake.append(past);
     await first.drained();
-    expect(first.index?.items?.outputs.size).toBe(items.length - 1);
+    expect(first.index?.serving.items?.outputs.size).toBe(items.length - 1);
     await first.intake.putItems([{ item: "song:not-heard-yet" as ItemId, type: "song" }]);
-    expect(first.index?.items?.outputs.size).toBe(items.length);
+    expect(first.index?.serving.items?.outputs.size).toBe(items.length);
     expect(first.index?.shards()).toContainEqual({ shard: "item-outputs-0-0", rows: items.length });
     const before = await found(first);
     await stop(first);
@@ -211,7 +213,7 @@ describe("Updater", () => {
     await changed.drained();
     expect((await changed.owner.profile(someone))?.items.length).toBeLessThanOrEqual(8);
     expect(before?.items.length).toBeGreaterThan(8);
-    expect(changed.index?.engine.dims).toBe(64);
+    expect(changed.index?.serving.users.dims).toBe(64);
     expect((await changed.owner.summary()).migrating).toBe(false);
     expect(await changed.owner.verify()).toMatchObject({ faultCount: 0 });
     expect(await neighbors(changed)).toHaveLength(20);
@@ -284,7 +286,7 @@ describe("Updater", () => {
     await vi.waitFor(() => expect(first.index?.stats().swaps).toBe(1), { timeout: 20_000, interval: 50 });
     await stop(first);
     const again = await start({ index: { minGraphRows: 1_000_000 } });
-    expect(again.index?.engine.stats().shards).toMatchObject([{ nodes: 120 }]);
+    expect(again.index?.serving.users.stats().shards).toMatchObject([{ nodes: 120 }]);
   });
 
   it("tells that the last save failed, and gives the directory free all the same", async () => {
@@ -301,13 +303,13 @@ describe("Updater", () => {
     const first = await start();
     await first.intake.append(past);
     await first.drained();
-    await (await (await first.index?.engine.stage(0))?.verify())?.publish(0);
+    await (await (await first.index?.serving.users.stage(0))?.verify())?.publish(0);
     await stop(first);
     const again = await start();
-    expect(again.index?.engine.stats().shards[0]?.nodes).toBeGreaterThan(0);
+    expect(again.index?.serving.users.stats().shards[0]?.nodes).toBeGreaterThan(0);
     await stop(again);
     const exact = await start({ index: { engine: "exact" } });
-    expect(exact.index?.engine.stats()).toMatchObject({ size: 120, shards: [{ nodes: 0 }] });
+    expect(exact.index?.serving.users.stats()).toMatchObject({ size: 120, shards: [{ nodes: 0 }] });
     await stop(exact);
     lines = [];
     await start({ index: { engine: "exact" } });
@@ -323,13 +325,13 @@ describe("Updater", () => {
     lines = [];
     const half = await start({ index: { storage: "float16" } });
     expect(lines).not.toContain("the saved index is reopened");
-    expect(half.index?.engine.storage).toBe("float16");
+    expect(half.index?.serving.users.storage).toBe("float16");
     const after = new Map(await neighbors(half));
     for (const [id, score] of before.slice(0, 10)) expect(after.get(id)).toBeCloseTo(score, 2);
     await stop(half);
     const again = await start({ index: { storage: "float16" } });
     expect(lines).toContain("the saved index is reopened");
-    expect(again.index?.engine.storage).toBe("float16");
+    expect(again.index?.serving.users.storage).toBe("float16");
   });
 
   it("begins with ef within its limits, and tells it", async () => {

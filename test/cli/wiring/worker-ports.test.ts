@@ -2,13 +2,17 @@ import { MessageChannel } from "node:worker_threads";
 import { afterEach, describe, expect, it } from "vitest";
 import { RemoteCalls } from "../../../cli/wiring/port-calls.js";
 import { type NodeCalls, type NodePorts, offerNode, remoteNode } from "../../../cli/wiring/worker-ports.js";
+import { KindredError } from "../../../schemas/errors.js";
 import type { BehaviourEvent } from "../../../schemas/event.js";
-import type { ItemId, Offset, Partition, UserId } from "../../../schemas/ids.js";
+import type { Generation, ItemId, Offset, Partition, UserId } from "../../../schemas/ids.js";
 import { NEVER_BEGUN } from "../../../schemas/ports/file-intake.js";
+import type { GenerationsStatus } from "../../../schemas/ports/generations.js";
 import type { Position } from "../../../schemas/position.js";
 
 const position: Position = new Map([[0 as Partition, 9 as Offset]]);
 const event: BehaviourEvent = { user: "u" as UserId, item: "song:1" as ItemId, action: "play", ts: 1 };
+
+const status: GenerationsStatus = { serving: 0 as Generation, previous: null, next: null, generations: [] };
 
 describe("the updater's parts over a port", () => {
   const { port1, port2 } = new MessageChannel();
@@ -29,6 +33,8 @@ describe("the updater's parts over a port", () => {
     owner: {
       profile: async () => undefined,
       summary: async () => ({ hash: "0".repeat(32), rows: 1, position, catalogue: 0, migrating: false }),
+      histories: async (after, limit) => ({ histories: [], next: { partition: limit as Partition, user: after?.user ?? ("" as UserId) } }),
+      itemInfos: async (items) => items.map((item) => ({ item, type: "song" })),
       verify: async () => ({ rows: 1, storedHash: "", recomputedHash: "", faults: [], faultCount: 0 }),
     },
     deadLetters: {
@@ -46,6 +52,20 @@ describe("the updater's parts over a port", () => {
       take: async (slice) => {
         asked.push(slice);
         return { taken: true, progress: NEVER_BEGUN, position };
+      },
+    },
+    generations: {
+      list: async () => status,
+      publish: async (folder) => {
+        asked.push(folder);
+        return 1 as Generation;
+      },
+      activate: async (generation) => {
+        asked.push(generation);
+        return status;
+      },
+      retire: async (generation) => {
+        throw new KindredError("GENERATION_IN_USE", `generation ${generation} is active`);
       },
     },
   };

@@ -40,7 +40,7 @@ describe("itemsFromFile", () => {
       });
       expect(all).toEqual([
         { item: "51", type: "artist", tags: ["7"] },
-        { item: "52", type: "artist", tags: ["15", "13", "18"] },
+        { item: "52", type: "artist", tags: ["15", "13", "18"], tagWeights: [3, 2, 1] },
       ]);
       expect(rejected).toEqual([]);
     }
@@ -60,6 +60,24 @@ describe("itemsFromFile", () => {
     expect(all).toEqual([
       { item: "song:1", type: "song", title: "One", creators: ["Dan"], tags: ["rock", "jazz"] },
       { item: "song:2", type: "song", title: "Two" },
+    ]);
+  });
+
+  it("adds up what tags weigh, and forgets the weights of tags that an import replaces", async () => {
+    const items = new JournalItems(new MemoryStore());
+    const lines = [
+      '{"item":"song:1","tags":["x","y"],"tagWeights":[2,0.5]}',
+      '{"item":"song:1","tags":["y"]}',
+      '{"item":"song:2","tags":["x"],"tagWeights":[1,2]}',
+    ];
+    const first = await importInto(items, `${lines.join("\n")}\n`, { format: "ndjson", map: mapOf() });
+    expect(first).toEqual({ all: [{ item: "song:1", type: "song", tags: ["x", "y"], tagWeights: [2, 1.5] }], rejected: [3] });
+    const titled = await importInto(items, "item,title\nsong:1,One\n", { format: "csv", map: mapOf() });
+    expect(titled.all[0]).toMatchObject({ title: "One", tagWeights: [2, 1.5] });
+    const { all } = await importInto(items, "item,tags,tagWeights\nsong:1,z;x,\nsong:2,a;b,4;1\n", { format: "csv", map: mapOf() });
+    expect(all).toEqual([
+      { item: "song:1", type: "song", title: "One", tags: ["z", "x"] },
+      { item: "song:2", type: "song", tags: ["a", "b"], tagWeights: [4, 1] },
     ]);
   });
 

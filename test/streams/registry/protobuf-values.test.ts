@@ -74,7 +74,7 @@ describe("values of a Protobuf schema", () => {
   it("have lists, also of items without any", () => {
     const schema = ours("item-info");
     const read = reading(schema, ITEM_SHAPE);
-    const item = { item: "song:1", type: "song", title: "t", creators: ["a", "b"], tags: ["x"] };
+    const item = { item: "song:1", type: "song", title: "t", creators: ["a", "b"], tags: ["x", "y"], tagWeights: [2, 0.5] };
     expect(read(encoded(schema, "kindred.ItemInfo", item))).toEqual(item);
     expect(read(encoded(schema, "kindred.ItemInfo", { item: "song:1" }))).toEqual({ item: "song:1" });
   });

@@ -106,7 +106,7 @@ describe("explain", () => {
         (sum, [item, weight]) => sum.map((x, d) => x + weight * (vectors[item]?.[d] ?? 0)),
         new Array<number>(16).fill(0),
       );
-    const { call, intake } = testServer({ itemVectors: () => ({ dims: 16, vector: (item) => vectors[item] }) });
+    const { call, intake } = testServer({ of: { itemVectors: { dims: 16, vector: (item) => vectors[item] } } });
     const profiles: Record<string, Record<string, number>> = {
       ada: { a: 4, b: 2, c: 1, bore: -2 },
       both: { a: 1 },
@@ -146,7 +146,7 @@ describe("explain", () => {
   it("contributions are w <e, o> / |sum w e|: known answer", async () => {
     const unit = (axis: number, scale = 1): Int16Array => Int16Array.from({ length: 16 }, (_, d) => (d === axis ? 1000 * scale : 0));
     const axes: Record<string, Int16Array> = { a: unit(0), b: unit(1) };
-    const { call, intake } = testServer({ itemVectors: () => ({ dims: 16, vector: (item) => axes[item] }) });
+    const { call, intake } = testServer({ of: { itemVectors: { dims: 16, vector: (item) => axes[item] } } });
     const row = (user: string, items: string[], weights: number[]) => ({
       user,
       fingerprintHi: 0,
@@ -201,7 +201,7 @@ describe("explain", () => {
   });
 
   it("puts all of a score under `other` when no profile of now explains it", async () => {
-    const { call, plays } = testServer({ itemVectors: () => undefined });
+    const { call, plays } = testServer({ of: { itemVectors: undefined } });
     await plays("ada", "song:1");
     await plays("bob", "song:1");
     const { body } = await call<Answer>("GET", "/v1/recall/u2u?user=ada&explain=true");
