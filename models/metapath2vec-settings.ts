@@ -39,7 +39,7 @@ export const METAPATH2VEC_DEFAULTS: Metapath2vecSettings = Object.freeze({
   negatives: 64,
   negativeWeight: 5,
   exponent: 0.25,
-  damping: 0.5,
+  damping: 0.25,
   optimizer: "adagrad",
   rate: 0.2,
   lastRate: 0.005,
