@@ -2,7 +2,7 @@ import type { ItemComparison, ItemVectors, OutputVectors } from "../schemas/cata
 import { KindredError } from "../schemas/errors.js";
 import type { ItemId } from "../schemas/ids.js";
 import { firstNotFinite } from "./not-finite.js";
-import { rowOfId, type SharedIds, sharedIdBytes, shareIds } from "./shared-ids.js";
+import { rowOfId, type SharedIds, shareIds } from "./shared-ids.js";
 
 /** Largest magnitude of a quantised component: that of the schema. */
 const MOST = 32_767;
@@ -49,12 +49,6 @@ export class ItemTables implements ItemVectors {
 
   vector(item: ItemId): Int16Array | undefined {
     return this.#row(item, this.shared.inputs);
-  }
-
-  /** Of memory, shared by all threads. */
-  get bytes(): number {
-    const { ids, inputs, outputs } = this.shared;
-    return sharedIdBytes(ids) + inputs.byteLength + (outputs?.byteLength ?? 0);
   }
 
   #row<Table extends Int16Array | Float32Array>(item: ItemId, table: Table): Table | undefined {

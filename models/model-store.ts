@@ -84,12 +84,6 @@ export class ModelStore {
     return loading;
   }
 
-  /** Of the tables that are loaded. */
-  async memoryBytes(): Promise<number> {
-    const all = await Promise.allSettled(this.loaded.values());
-    return all.reduce((sum, one) => sum + (one.status === "fulfilled" ? one.value.bytes : 0), 0);
-  }
-
   /** Its memory goes when nobody has its tables any more. */
   forget(folder: string): void {
     this.loaded.delete(folder);
