@@ -26,7 +26,20 @@ function graph(weighted = false): Pick<InteractionGraphOptions, "items" | "start
 }
 
 const options = (over: Partial<InteractionGraphOptions> = {}): InteractionGraphOptions => ({
-  ...{ dims: 10, epochs: 4, threads: 1, seed: 5, passes: 6, negatives: 6, negativeWeight: 2.5, leastKept: 0.3, mostKept: 1 },
+  ...{
+    dims: 10,
+    epochs: 4,
+    threads: 1,
+    seed: 5,
+    passes: 6,
+    negatives: 6,
+    negativeWeight: 2.5,
+    leastKept: 0.3,
+    mostKept: 1,
+    fewShare: 0.2,
+    few: 3,
+    inputSmoothing: 4,
+  },
   ...{ positives: 64, userExponent: 0.4, rate: 0.1, memory: 0.9, smoothing: 0.3, smoothingUser: 0.4, smoothingItem: 0.7, plain: false },
   ...graph(),
   ...over,
@@ -63,7 +76,9 @@ function normalised(given: InteractionGraphOptions): Rows {
 
 describe("interactionGraphSpectrum", () => {
   const gramOf = (matrix: Rows): Rows =>
-    Array.from({ length: ITEMS }, (_, i) => Array.from({ length: ITEMS }, (_, j) => matrix.reduce((sum, row) => sum + row[i]! * row[j]!, 0)));
+    Array.from({ length: ITEMS }, (_, i) =>
+      Array.from({ length: ITEMS }, (_, j) => matrix.reduce((sum, row) => sum + row[i]! * row[j]!, 0)),
+    );
 
   test.each([
     [false, false],
@@ -79,7 +94,10 @@ describe("interactionGraphSpectrum", () => {
       for (let i = 0; i < ITEMS; i++) expect(dot(gram[i]!, column)).toBeCloseTo(values[c]! ** 2 * column[i]!, 4);
     }
     // The trace is the sum of all of them.
-    expect(values.reduce((sum, value) => sum + value ** 2, 0)).toBeCloseTo(gram.reduce((sum, row, i) => sum + row[i]!, 0), 4);
+    expect(values.reduce((sum, value) => sum + value ** 2, 0)).toBeCloseTo(
+      gram.reduce((sum, row, i) => sum + row[i]!, 0),
+      4,
+    );
     expect([...values]).toEqual([...values].sort((a, b) => b - a));
   });
 
@@ -97,7 +115,13 @@ describe("interactionGraphSpectrum", () => {
 });
 
 /** Loss of the examples, in doubles; the tables as they are. */
-function lossOf(given: InteractionGraphOptions, input: Rows, output: Rows, examples: readonly InteractionExample[], negatives: Uint32Array): number {
+function lossOf(
+  given: InteractionGraphOptions,
+  input: Rows,
+  output: Rows,
+  examples: readonly InteractionExample[],
+  negatives: Uint32Array,
+): number {
   const edges = edgesOf(given);
   return examples.reduce((sum, { user, kept, weights, hidden }) => {
     const norm = 1 / Math.sqrt(weights.reduce((squares, weight) => squares + weight ** 2, 0));
@@ -201,9 +225,39 @@ test.each([false, true])("smoothing is the propagation over the graph, by hand: 
   expect(trainer.read().input).toEqual(before.input);
 });
 
+test.each([false, true])("inputs of items with few events turn to where their users point, by hand: weighted %s", (weighted) => {
+  const given = options(graph(weighted));
+  const trainer = createInteractionGraphTrainer(given);
+  trainer.write(busyTables(trainer), trainer.progress());
+  const before = trainer.read();
+  trainer.smoothInputs();
+  const input = rowsOf(before.input, 10);
+  const length = (row: readonly number[]): number => Math.sqrt(dot(row, row));
+  const sums = input.map((row) => row.map(() => 0));
+  const degrees = input.map(() => 0);
+  for (const edges of edgesOf(given)) {
+    const pool = input[0]!.map((_, d) => edges.reduce((sum, { item, weight }) => sum + weight * input[item]![d]!, 0));
+    const degree = edges.reduce((sum, { weight }) => sum + weight, 0);
+    for (const { item, weight } of edges) {
+      degrees[item]! += weight;
+      for (const [d, value] of pool.entries()) sums[item]![d]! += (weight * degree ** -given.smoothingUser * value) / length(pool);
+    }
+  }
+  const found = rowsOf(trainer.read().input, 10);
+  for (const [item, row] of input.entries()) {
+    const share = 4 / (4 + degrees[item]!);
+    for (const [d, value] of row.entries())
+      expect(found[item]![d]).toBeCloseTo((1 - share) * value + (share * length(row) * sums[item]![d]!) / length(sums[item]!), 4);
+  }
+  expect(trainer.read().output).toEqual(before.output);
+});
+
 describe("training", () => {
   test("goes on from a stop to the same bits, also from within an epoch and from before the spectrum", async () => {
-    const big = { starts: Uint32Array.from({ length: 2001 }, (_, user) => user * 5), rows: Uint32Array.from({ length: 10_000 }, (_, at) => (at * at + 3 * at) % 200) };
+    const big = {
+      starts: Uint32Array.from({ length: 2001 }, (_, user) => user * 5),
+      rows: Uint32Array.from({ length: 10_000 }, (_, at) => (at * at + 3 * at) % 200),
+    };
     const given = options({ ...big, items: 200, epochs: 30 });
     const whole = createInteractionGraphTrainer(given);
     expect(await whole.train()).toBe(true);
