@@ -9,6 +9,8 @@ export type GraphSettings = CommonSettings & {
   readonly negativeWeight: number;
   /** Least share of a history that is pooled to find the rest; the most is all but one. */
   readonly leastKept: number;
+  /** Share of the steps in which only 1 to 5 items are pooled, as of somebody who is new. */
+  readonly fewShare: number;
   /** What n hidden items of a user weigh together: n^(1 - this). */
   readonly userExponent: number;
   /** About how long the first step of a row is, in a space where rows begin with a length of 0.8; it falls linearly to none. */
@@ -18,6 +20,8 @@ export type GraphSettings = CommonSettings & {
   /** Exponents of users' and items' degrees that a propagation is divided by. */
   readonly smoothingUser: number;
   readonly smoothingItem: number;
+  /** At the end, how many events the direction in which an item's users point counts for beside what its input vector has learned. */
+  readonly inputSmoothing: number;
   /** Outputs are divided by their items' popularity to this power. */
   readonly debias: number;
   /** Events that what is known of an item's creators and tags counts for. */
@@ -32,11 +36,13 @@ export const GRAPH_DEFAULTS: GraphSettings = Object.freeze({
   negatives: 512,
   negativeWeight: 20,
   leastKept: 0.3,
+  fewShare: 0.3,
   userExponent: 0.4,
   rate: 0.16,
   smoothing: 0.05,
   smoothingUser: 0.4,
   smoothingItem: 0.7,
+  inputSmoothing: 20,
   debias: 0,
   sideWeight: 2,
 });
@@ -49,11 +55,13 @@ export const GRAPH_RANGES: ModelKind<GraphSettings>["ranges"] = {
   negatives: [1, 65_536, true],
   negativeWeight: [0.01, 1e6, false],
   leastKept: [0, 1, false],
+  fewShare: [0, 1, false],
   userExponent: [0, 1, false],
   rate: [1e-6, 10, false],
   smoothing: [0, 1, false],
   smoothingUser: [0, 4, false],
   smoothingItem: [0, 4, false],
+  inputSmoothing: [0, 1e6, false],
   debias: [-1, 1, false],
   sideWeight: [0, 1000, false],
 };
@@ -66,12 +74,14 @@ export const GRAPH_ABOUT: ModelKind<GraphSettings>["about"] = {
   threads: "threads; with 1 the same command gives the same model bit for bit",
   negatives: "random items that a batch of users shares as negatives",
   negativeWeight: "how many items each negative stands for in the softmax",
-  leastKept: "least share of a history that is pooled to find the rest of it: less for people with few events",
+  leastKept: "least share of a history that is pooled to find the rest of it",
+  fewShare: "share of the steps in which only 1 to 5 items are pooled: above 0 for people with few events",
   userExponent: "n hidden items of a user weigh together n to the power of 1 - this",
   rate: "length of the first steps (vectors begin with about 0.8); it falls linearly to none",
   smoothing: "how far outputs go towards the inputs propagated over the graph, after each epoch",
   smoothingUser: "a propagation is divided by users' degrees to this power",
   smoothingItem: "a propagation is divided by items' degrees to this power: more for the long tail",
+  inputSmoothing: "as many events as the direction of an item's users counts for in its input: more for people with few events",
   debias: "outputs are divided by popularity to this power: above 0 for the long tail, below for the head",
   sideWeight: "as many events as what is known of an item's creators and tags counts for; 0: nothing",
 };

@@ -20,6 +20,8 @@ export const GRAPH: ModelKind<GraphSettings> = {
 const PASSES = 6;
 /** Hidden items of a history that one step learns from at most, so that who has thousands costs no more than others. */
 const POSITIVES = 64;
+/** Somebody with so many items or less is new. */
+const FEW = 5;
 /** Share of a row's squared gradients that its next step leaves. */
 const MEMORY = 0.95;
 /** Added to popularity before `debias`, so that an item with few events is not the loudest. */
@@ -36,18 +38,18 @@ export async function trainGraph(set: TrainingSet, given: Partial<GraphSettings>
   if (!users.some((_, user) => starts[user + 1]! - starts[user]! > 1))
     throw new KindredError("INVALID_ARGUMENT", "no user has two items: there is nothing to learn from", "histories");
   const trainer = coded(() => trainerOf(set, settings, options));
-  // The spectrum is an epoch of its own.
-  const run = { dims: settings.dims, epochs: settings.epochs + 1 };
+  // The spectrum and the last smoothing are epochs of their own.
+  const run = { dims: settings.dims, epochs: settings.epochs + 2 };
   const { tables, ...trained } = await runSkipGram(trainer, run, users.length, options);
   return { ...trained, model: modelOf(set, settings, tables) };
 }
 
 function trainerOf({ histories, weights }: TrainingSet, settings: GraphSettings, options: TrainingOptions): InteractionGraphTrainer {
   const { dims, epochs, threads, seed, negatives, negativeWeight, leastKept, userExponent, rate } = settings;
-  const { smoothing, smoothingUser, smoothingItem } = settings;
+  const { fewShare, inputSmoothing, smoothing, smoothingUser, smoothingItem } = settings;
   return createInteractionGraphTrainer({
     ...{ dims, epochs, threads, seed, negatives, negativeWeight, leastKept, userExponent, rate },
-    ...{ smoothing, smoothingUser, smoothingItem },
+    ...{ fewShare, few: FEW, inputSmoothing, smoothing, smoothingUser, smoothingItem },
     ...{ mostKept: 1, passes: PASSES, positives: POSITIVES, memory: MEMORY, plain: options.plain === true },
     items: histories.items.length,
     starts: histories.starts,

@@ -30,6 +30,9 @@ export interface InteractionGraphOptions extends InteractionGraph {
   /** Of a history, the share that is pooled to find the rest: drawn between these. */
   readonly leastKept: number;
   readonly mostKept: number;
+  /** Share of a user's steps in which only 1 to `few` items are pooled, as of somebody who is new. */
+  readonly fewShare: number;
+  readonly few: number;
   /** Hidden items that a step learns from at most. */
   readonly positives: number;
   /** What n hidden items weigh together: n^(1 - this). */
@@ -43,6 +46,8 @@ export interface InteractionGraphOptions extends InteractionGraph {
   /** Exponents of the degrees that those are divided by. */
   readonly smoothingUser: number;
   readonly smoothingItem: number;
+  /** At the end, how many events the direction in which an item's users point counts for beside what its input vector has learned. */
+  readonly inputSmoothing: number;
   /** Without the processor's vector instructions. */
   readonly plain: boolean;
 }
@@ -55,12 +60,14 @@ export interface InteractionExample {
   readonly hidden: Uint32Array;
 }
 
-/** As the trainer of skip-gram, but that epoch 0 is the spectrum, and `epochs` epochs follow. Pairs are hidden items learned from. */
+/** As the trainer of skip-gram, but that epoch 0 is the spectrum, `epochs` epochs follow, and the smoothing of inputs is one more. Pairs are hidden items learned from. */
 export interface InteractionGraphTrainer extends Omit<SkipGramTrainer, "step"> {
   /** One step with users, what they keep and hide, and negatives of the caller's choice. */
   step(examples: readonly InteractionExample[], negatives: Uint32Array, rate: number): void;
   /** What follows each epoch. */
   smooth(): void;
+  /** What follows the last. */
+  smoothInputs(): void;
 }
 
 export interface GraphSpectrum {

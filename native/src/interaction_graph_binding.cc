@@ -45,6 +45,8 @@ Settings SettingsOf(const Napi::Object& given) {
   settings.negative_weight = FloatOf(given, "negativeWeight", 0, 1e6);
   settings.least_kept = FloatOf(given, "leastKept", 0, 1);
   settings.most_kept = FloatOf(given, "mostKept", settings.least_kept, 1);
+  settings.few_share = FloatOf(given, "fewShare", 0, 1);
+  settings.few = IntegerOf(given.Get("few"), "few", 1, 65536);
   settings.positives = IntegerOf(given.Get("positives"), "positives", 1, 65536);
   settings.user_exponent = FloatOf(given, "userExponent", 0, 1);
   settings.rate = FloatOf(given, "rate", 0, 10);
@@ -52,6 +54,7 @@ Settings SettingsOf(const Napi::Object& given) {
   settings.smoothing = FloatOf(given, "smoothing", 0, 1);
   settings.smoothing_user = FloatOf(given, "smoothingUser", 0, 4);
   settings.smoothing_item = FloatOf(given, "smoothingItem", 0, 4);
+  settings.input_smoothing = FloatOf(given, "inputSmoothing", 0, 1e6);
   settings.plain = given.Get("plain").ToBoolean();
   return settings;
 }
@@ -106,7 +109,8 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
                        {InstanceAccessor<&TrainerObject::Kernel>("kernel"), InstanceMethod<&TrainerObject::Train>("train", napi_default, state),
                         InstanceMethod<&TrainerObject::Stop>("stop"), InstanceMethod<&TrainerObject::GetProgress>("progress"),
                         InstanceMethod<&TrainerObject::Read>("read"), InstanceMethod<&TrainerObject::Write>("write"),
-                        InstanceMethod<&TrainerObject::Step>("step"), InstanceMethod<&TrainerObject::Smooth>("smooth")});
+                        InstanceMethod<&TrainerObject::Step>("step"), InstanceMethod<&TrainerObject::Smooth>("smooth"),
+                        InstanceMethod<&TrainerObject::SmoothInputs>("smoothInputs")});
   }
 
   // (settings and data in one object)
@@ -208,6 +212,14 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
     return Answer(info.Env(), [&]() -> Napi::Value {
       NotWhileRunning();
       trainer_->Smooth();
+      return info.Env().Undefined();
+    });
+  }
+
+  Napi::Value SmoothInputs(const Napi::CallbackInfo& info) {
+    return Answer(info.Env(), [&]() -> Napi::Value {
+      NotWhileRunning();
+      trainer_->SmoothInputs();
       return info.Env().Undefined();
     });
   }

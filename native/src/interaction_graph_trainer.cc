@@ -74,9 +74,11 @@ Trainer::Trainer(const Settings& settings, Graph graph)
 }
 
 bool Trainer::Run(const std::atomic<bool>& stop) {
-  while (progress_.epoch <= settings_.epochs) {
+  while (progress_.epoch <= settings_.epochs + 1) {
     if (progress_.epoch == 0) {
       if (!Start(stop)) return false;
+    } else if (progress_.epoch > settings_.epochs) {
+      if (!SmoothInputs(stop)) return false;
     } else {
       if (progress_.user < graph_.users()) Epoch(stop);
       if (progress_.user < graph_.users() || !Smooth(stop)) return false;
@@ -126,20 +128,22 @@ bool Trainer::Start(const std::atomic<bool>& stop) {
   return true;
 }
 
-// An item's share of the propagation is the sum of its users' pools, divided by powers of the users' degrees and of its own.
-bool Trainer::Smooth(const std::atomic<bool>& stop) {
-  if (settings_.smoothing == 0) return true;
-  Table sum;
-  const bool whole = graph_.Propagate(
+bool Trainer::Propagated(float length_exponent, const std::atomic<bool>& stop, Table& sum) const {
+  return graph_.Propagate(
       input_, math_, settings_.threads, stop,
       [&](uint32_t user, float* pooled) {
-        // Divided by the root of its length a pool is half-way to a unit vector: who has many items of one kind counts for more.
         const float square = math_.square(pooled, width_);
-        const float by = square > 0 ? std::pow(graph_.user_degree(user), -settings_.smoothing_user) / std::sqrt(std::sqrt(square)) : 0.f;
+        const float by = square > 0 ? std::pow(graph_.user_degree(user), -settings_.smoothing_user) * std::pow(square, -0.5f * length_exponent) : 0.f;
         for (uint32_t d = 0; d < width_; d++) pooled[d] *= by;
       },
       sum);
-  if (!whole) return false;
+}
+
+// Divided by the root of its length a pool is half-way to a unit vector: who has many items of one kind counts for more.
+bool Trainer::Smooth(const std::atomic<bool>& stop) {
+  if (settings_.smoothing == 0) return true;
+  Table sum;
+  if (!Propagated(0.5f, stop, sum)) return false;
   for (const uint32_t item : graph_.seen()) {
     const float by = std::pow(graph_.item_degrees()[item], -settings_.smoothing_item);
     for (uint32_t d = 0; d < width_; d++) sum.row(item)[d] *= by;
@@ -150,6 +154,22 @@ bool Trainer::Smooth(const std::atomic<bool>& stop) {
   for (uint32_t item = 0; item < items(); item++) math_.add(output_.row(item), sum.row(item), static_cast<float>(settings_.smoothing * before / of_sum), width_);
   const double after = LengthOf(output_, math_);
   if (after > 0) Scale(output_, before / after);
+  return true;
+}
+
+// An item with few events has learned little: it turns towards where its users point, and keeps its length.
+bool Trainer::SmoothInputs(const std::atomic<bool>& stop) {
+  if (settings_.input_smoothing == 0) return true;
+  Table sum;
+  if (!Propagated(1, stop, sum)) return false;
+  for (const uint32_t item : graph_.seen()) {
+    float* row = input_.row(item);
+    const float length = std::sqrt(math_.square(row, width_)), of_sum = std::sqrt(math_.square(sum.row(item), width_));
+    if (!(of_sum > 0)) continue;
+    const float share = settings_.input_smoothing / (settings_.input_smoothing + graph_.item_degrees()[item]);
+    for (uint32_t d = 0; d < width_; d++) row[d] *= 1 - share;
+    math_.add(row, sum.row(item), share * length / of_sum, width_);
+  }
   return true;
 }
 
@@ -208,7 +228,8 @@ void Trainer::Divide(uint32_t user, Random& random, Scratch& scratch, Example& e
   for (uint32_t at = 0; at < count; at++) scratch.history.push_back(graph_.edge(user, at));
   Shuffle(scratch.history.data(), count, random);
   const float share = settings_.least_kept + (settings_.most_kept - settings_.least_kept) * random.Share();
-  const auto wanted = static_cast<uint32_t>(share * static_cast<float>(count) + random.Share());
+  auto wanted = static_cast<uint32_t>(share * static_cast<float>(count) + random.Share());
+  if (random.Share() < settings_.few_share) wanted = 1 + random.Below(settings_.few);
   const uint32_t kept = std::clamp(wanted, 1u, count - 1);
   const uint32_t hidden = std::min(settings_.positives, count - kept);
   example.user = user;
@@ -303,7 +324,7 @@ Tables Trainer::Read() const { return {Unpadded(input_, settings_.dims), Unpadde
 
 void Trainer::Write(const Tables& tables, const Progress& progress) {
   if (tables.input_squares.size() != items() || tables.output_squares.size() != items()) RefuseArgument("squares are as many as the items");
-  if (progress.epoch > settings_.epochs + 1 || progress.user > graph_.users()) RefuseArgument("the progress is beyond the end");
+  if (progress.epoch > settings_.epochs + 2 || progress.user > graph_.users()) RefuseArgument("the progress is beyond the end");
   Pad(tables.input, settings_.dims, input_);
   Pad(tables.output, settings_.dims, output_);
   input_squares_ = tables.input_squares;

@@ -25,6 +25,9 @@ struct Settings {
   float negative_weight = 1;
   // Of a history, the share that is pooled: drawn between these.
   float least_kept = 0, most_kept = 1;
+  // Of the steps of a user, the share in which only 1 to `few` items are pooled, as of somebody who is new.
+  float few_share = 0;
+  uint32_t few = 1;
   // At most so many of the hidden items are learned from in one step.
   uint32_t positives = 1;
   // A user's positives weigh together their number to the power of 1 - this.
@@ -35,13 +38,16 @@ struct Settings {
   float memory = 0;
   // How far the outputs go towards the propagated inputs after each epoch, and the exponents of the degrees that these are divided by.
   float smoothing = 0, smoothing_user = 0, smoothing_item = 0;
+  // At the end, how many events the direction in which an item's users point counts for beside what its input vector has learned.
+  float input_smoothing = 0;
   bool plain = false;
 };
 
 // Points of the curve of losses, at equal shares of the whole training.
 constexpr size_t kCurvePoints = 64;
 
-// Where training is. The spectrum is epoch 0, the epochs follow; with user at the end of an epoch its smoothing is still to come.
+// Where training is. The spectrum is epoch 0, the epochs follow, and the smoothing of inputs is one more; with user at the end of an epoch its
+// smoothing is still to come.
 struct Progress {
   uint32_t epoch = 0, user = 0;
   // Hidden items learned from, and their loss.
@@ -85,6 +91,10 @@ class Trainer {
     const std::atomic<bool> never{false};
     Smooth(never);
   }
+  void SmoothInputs() {
+    const std::atomic<bool> never{false};
+    SmoothInputs(never);
+  }
 
  private:
   // Of one thread.
@@ -103,6 +113,9 @@ class Trainer {
   };
   bool Start(const std::atomic<bool>& stop);
   bool Smooth(const std::atomic<bool>& stop);
+  bool SmoothInputs(const std::atomic<bool>& stop);
+  // What one propagation makes of the inputs: by item the sum of its users' pools, divided by powers of their lengths and of the users' degrees.
+  bool Propagated(float length_exponent, const std::atomic<bool>& stop, Table& sum) const;
   void Epoch(const std::atomic<bool>& stop);
   void Work(const std::vector<uint32_t>& order, const std::atomic<bool>& stop, std::atomic<uint32_t>& next);
   // What of a history is kept and what is hidden.

@@ -26,7 +26,20 @@ function graph(weighted = false): Pick<InteractionGraphOptions, "items" | "start
 }
 
 const options = (over: Partial<InteractionGraphOptions> = {}): InteractionGraphOptions => ({
-  ...{ dims: 10, epochs: 4, threads: 1, seed: 5, passes: 6, negatives: 6, negativeWeight: 2.5, leastKept: 0.3, mostKept: 1 },
+  ...{
+    dims: 10,
+    epochs: 4,
+    threads: 1,
+    seed: 5,
+    passes: 6,
+    negatives: 6,
+    negativeWeight: 2.5,
+    leastKept: 0.3,
+    mostKept: 1,
+    fewShare: 0.2,
+    few: 3,
+    inputSmoothing: 4,
+  },
   ...{ positives: 64, userExponent: 0.4, rate: 0.1, memory: 0.9, smoothing: 0.3, smoothingUser: 0.4, smoothingItem: 0.7, plain: false },
   ...graph(),
   ...over,
@@ -210,6 +223,33 @@ test.each([false, true])("smoothing is the propagation over the graph, by hand: 
   const found = rowsOf(trainer.read().output, 10);
   for (const [item, row] of mixed.entries()) for (const [d, value] of row.entries()) expect(found[item]![d]).toBeCloseTo(value * scale, 4);
   expect(trainer.read().input).toEqual(before.input);
+});
+
+test.each([false, true])("inputs of items with few events turn to where their users point, by hand: weighted %s", (weighted) => {
+  const given = options(graph(weighted));
+  const trainer = createInteractionGraphTrainer(given);
+  trainer.write(busyTables(trainer), trainer.progress());
+  const before = trainer.read();
+  trainer.smoothInputs();
+  const input = rowsOf(before.input, 10);
+  const length = (row: readonly number[]): number => Math.sqrt(dot(row, row));
+  const sums = input.map((row) => row.map(() => 0));
+  const degrees = input.map(() => 0);
+  for (const edges of edgesOf(given)) {
+    const pool = input[0]!.map((_, d) => edges.reduce((sum, { item, weight }) => sum + weight * input[item]![d]!, 0));
+    const degree = edges.reduce((sum, { weight }) => sum + weight, 0);
+    for (const { item, weight } of edges) {
+      degrees[item]! += weight;
+      for (const [d, value] of pool.entries()) sums[item]![d]! += (weight * degree ** -given.smoothingUser * value) / length(pool);
+    }
+  }
+  const found = rowsOf(trainer.read().input, 10);
+  for (const [item, row] of input.entries()) {
+    const share = 4 / (4 + degrees[item]!);
+    for (const [d, value] of row.entries())
+      expect(found[item]![d]).toBeCloseTo((1 - share) * value + (share * length(row) * sums[item]![d]!) / length(sums[item]!), 4);
+  }
+  expect(trainer.read().output).toEqual(before.output);
 });
 
 describe("training", () => {
