@@ -8,8 +8,9 @@ import type { Generation } from "../schemas/ids.js";
 import type { ItemModel } from "../schemas/model.js";
 import { readPart } from "./folder-files.js";
 import { ItemTables } from "./item-tables.js";
-import { loadModel } from "./model-folder.js";
+import { loadModel, loadNewItems } from "./model-folder.js";
 import { type ModelManifest, NODES_FOLDER, parseModelManifest } from "./model-manifest.js";
+import type { Provisional } from "./provisional.js";
 
 const MANIFEST = "manifest.json";
 /** `3-0f1e2d3c4b5a6978`, and the same while it is being copied. Nothing else in the directory is touched. */
@@ -82,6 +83,11 @@ export class ModelStore {
     // It may be mended, or come yet.
     loading.catch(() => this.loaded.delete(folder));
     return loading;
+  }
+
+  /** What vectors of new items are made of; undefined where the model says nothing of it. @throws KindredError MODEL_INVALID */
+  async newItems({ folder = "" }: GenerationRef): Promise<Provisional | undefined> {
+    return OURS.test(folder) ? loadNewItems(join(this.directory, folder)) : undefined;
   }
 
   /** Its memory goes when nobody has its tables any more. */

@@ -1,6 +1,6 @@
 import type { ItemId } from "../schemas/ids.js";
 import type { ItemInfo } from "../schemas/item.js";
-import type { Histories, ItemModel } from "../schemas/model.js";
+import type { Histories, ItemModel, NewItem, ProvisionalVectors } from "../schemas/model.js";
 import { SeededRandom } from "./evaluation/seeded-random.js";
 import { addDirection, type KnownItem, knownItems, knownUsers, meanListener, targetAt, targetsOf } from "./provisional/known-items.js";
 import { LabelMeans } from "./provisional/label-means.js";
@@ -8,26 +8,12 @@ import { applyLinear, fitBlend, fitLinear, type LinearMap } from "./provisional/
 import { type Blend, type ProvisionalParts, partsOfProvisional, provisionalOfParts } from "./provisional/provisional-parts.js";
 import { gainFor, PLACES, type Reader, readersOf } from "./provisional/shown-share.js";
 
-/** What is known of an item that the model does not know. */
-export interface NewItem {
-  readonly creators?: readonly string[];
-  readonly tags?: readonly string[];
-  /** Of those who have it: the mean of the input vectors of their other items, of any length. The first few hundred are enough. */
-  readonly listeners?: readonly Float32Array[];
-}
-
 export interface ProvisionalOptions {
   /** Side information of the model's items. */
   readonly infos?: ReadonlyMap<ItemId, ItemInfo>;
   /** How often a new item is to be in lists, against the average item: 3. More finds more of those who like it, and bothers more who don't. */
   readonly exposure?: number;
   readonly seed?: number;
-}
-
-/** Both of the model's dimensions, to be used beside its own. */
-export interface ProvisionalVectors {
-  readonly input: Float32Array;
-  readonly output: Float32Array;
 }
 
 /** Listeners that a map is learned for; more are taken as the last. */
