@@ -3,6 +3,9 @@ import { isErrorCode, KindredError } from "../schemas/errors.js";
 import type { LossPoint } from "../schemas/model.js";
 import type { Trained, TrainingOptions, TrainingState } from "./model-kind.js";
 
+/** What runs so: not only skip-gram. */
+type Steppable = Omit<SkipGramTrainer, "step">;
+
 const REPORT_EVERY_MS = 500;
 const CHECKPOINT_EVERY_MS = 60_000;
 /** Training goes on for so many times as long as a checkpoint took, however often they are wanted. */
@@ -18,7 +21,7 @@ export type SkipGramRun = Omit<Trained, "model"> & { readonly tables: SkipGramTa
  * @throws KindredError INVALID_ARGUMENT where the training diverges
  */
 export async function runSkipGram(
-  trainer: SkipGramTrainer,
+  trainer: Steppable,
   { dims, epochs }: { readonly dims: number; readonly epochs: number },
   walkers: number,
   options: TrainingOptions,
@@ -37,7 +40,7 @@ const diverged = (): KindredError =>
   new KindredError("INVALID_ARGUMENT", "the training diverged, its numbers are no longer finite; it wants a lower rate", "rate");
 
 /** Whether it came to its end. */
-async function checkpointed(trainer: SkipGramTrainer, dims: number, options: TrainingOptions): Promise<boolean> {
+async function checkpointed(trainer: Steppable, dims: number, options: TrainingOptions): Promise<boolean> {
   const { signal, onCheckpoint, checkpointEveryMs = CHECKPOINT_EVERY_MS } = options;
   const stopped = (): boolean => signal?.aborted === true;
   const train = (): Promise<boolean> =>
@@ -67,7 +70,7 @@ async function checkpointed(trainer: SkipGramTrainer, dims: number, options: Tra
 
 /** Runs `train` with reports before, meanwhile and after, and stops it when told. */
 async function reported(
-  trainer: SkipGramTrainer,
+  trainer: Steppable,
   walkers: number,
   epochs: number,
   { signal, onProgress, reportEveryMs = REPORT_EVERY_MS }: TrainingOptions,
@@ -113,7 +116,7 @@ function stateOf(tables: SkipGramTables, progress: SkipGramProgress, dims: numbe
   };
 }
 
-function write(trainer: SkipGramTrainer, { tables, progress }: TrainingState): void {
+function write(trainer: Steppable, { tables, progress }: TrainingState): void {
   const { input, output, inputSquares, outputSquares } = tables;
   if (!(input && output && inputSquares && outputSquares))
     throw new KindredError("INVALID_ARGUMENT", "what training goes on from lacks a table", "from");
