@@ -78,6 +78,7 @@ await row(
 results.note(
   "Towns of 2,000 listeners with 100 events each; every fifth is known by podcasts alone, and the songs they liked are held out.",
 );
+results.note("Settings were chosen on another town, and with an eye on these friends too (bench/metapath2vec-validation.ts).");
 results.note(
   "Friends: 12,717 pairs against as many random ones. A prototype had AUC .838 (user-artist-user) and .831 (user-artist-tag-artist-user).",
 );
