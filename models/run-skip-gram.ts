@@ -4,10 +4,12 @@ import type { LossPoint } from "../schemas/model.js";
 import type { Trained, TrainingOptions, TrainingState } from "./model-kind.js";
 
 /** What runs so: not only skip-gram. */
-type Steppable = Omit<SkipGramTrainer, "step">;
+type Steppable = Omit<SkipGramTrainer, "step" | "walk">;
 
 const REPORT_EVERY_MS = 500;
 const CHECKPOINT_EVERY_MS = 60_000;
+/** Training goes on for so many times as long as a checkpoint took, however often they are wanted. */
+const WORK_PER_PAUSE = 9;
 
 /** What a run of the trainer gives beside the model that is made of its tables. */
 export type SkipGramRun = Omit<Trained, "model"> & { readonly tables: SkipGramTables };
@@ -46,11 +48,13 @@ async function checkpointed(trainer: Steppable, dims: number, options: TrainingO
       throw translated(error);
     });
   if (onCheckpoint === undefined) return train();
+  let took = 0;
   for (;;) {
-    const timer = setTimeout(() => trainer.stop(), checkpointEveryMs);
+    const timer = setTimeout(() => trainer.stop(), Math.max(checkpointEveryMs, WORK_PER_PAUSE * took));
     const done = await train().finally(() => clearTimeout(timer));
     const progress = trainer.progress();
     if (done || stopped() || !Number.isFinite(progress.loss)) return done;
+    const startedAt = performance.now();
     await onCheckpoint(
       stateOf(
         coded(() => trainer.read()),
@@ -58,6 +62,7 @@ async function checkpointed(trainer: Steppable, dims: number, options: TrainingO
         dims,
       ),
     );
+    took = performance.now() - startedAt;
     // It may have been asked for while nothing ran that could be stopped.
     if (stopped()) return false;
   }
@@ -142,6 +147,7 @@ export function coded<T>(work: () => T): T {
 }
 
 function translated(error: unknown): unknown {
+  if (error instanceof KindredError) return error;
   const { code, message } = error as { code?: unknown; message?: string };
   return isErrorCode(code) ? new KindredError(code, message ?? "", undefined, { cause: error }) : error;
 }

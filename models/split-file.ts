@@ -9,6 +9,9 @@ import type { Histories } from "../schemas/model.js";
 /** Users a block of text: some hundred kilobytes. */
 const USERS_A_BLOCK = 1024;
 
+/** Whether an id can be in a split file: ids are parted by spaces, tabs and ends of lines there. */
+export const isWritable = (id: string): boolean => id !== "" && !/[ \t\r\n]/.test(id);
+
 /**
  * Histories as a split file that `readHistories` reads: `user item item ...` a line, gzipped, users and items in their order; the same
  * histories are the same bytes. It is written beside its place and renamed: a file of that name is whole.
@@ -17,7 +20,7 @@ const USERS_A_BLOCK = 1024;
 export async function writeHistories(path: string, histories: Histories): Promise<void> {
   for (const ids of [histories.users, histories.items])
     for (const id of ids)
-      if (id === "" || /[ \t\r\n]/.test(id))
+      if (!isWritable(id))
         throw new KindredError("INVALID_ARGUMENT", `${JSON.stringify(id)} can't be in a split file: spaces part ids there`, path);
   const aside = `${path}.unfinished`;
   try {

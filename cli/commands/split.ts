@@ -108,12 +108,16 @@ async function split(way: Way, options: SplitOptions, terminal: Terminal): Promi
   const result = {
     train: { file: files[0], ...sizes(train) },
     test: { file: files[1], ...sizes(test) },
-    ...(read && { rejected: read.rejected, disliked: read.disliked }),
+    ...(read && { rejected: read.rejected, spaced: read.spaced, disliked: read.disliked }),
   };
   const line = ({ file, users, interactions }: (typeof result)["train"]): string =>
     `${file}: ${users.toLocaleString("en-US")} users, ${interactions.toLocaleString("en-US")} interactions`;
   printResult(terminal, options, result, `${line(result.train)}\n${line(result.test)}`);
-  if (read && read.rejected > 0) terminal.stderr.write(`split: ${read.rejected} lines of ${from} are no events\n`);
+  const left = read && [
+    ...(read.rejected > 0 ? [`${read.rejected} lines that are no events`] : []),
+    ...(read.spaced > 0 ? [`${read.spaced} events of ids with a space, which parts ids in these files`] : []),
+  ];
+  if (left && left.length > 0) terminal.stderr.write(`split: left out ${left.join(", and ")}\n`);
 }
 
 /** @throws KindredError USAGE, FILE_FORMAT, INVALID_ARGUMENT (nothing in it is an event) */
@@ -129,7 +133,11 @@ async function readEvents(path: string, options: SplitOptions, terminal: Termina
     eventsOfFile(file, eventRulesOf(config)(), config.fold, signal, (events) => progress.update(events)),
   ).finally(() => progress.stop());
   if (read.events.length === 0)
-    throw new KindredError("INVALID_ARGUMENT", `none of the lines is an event that tells a taste (${read.rejected} are none at all)`, path);
+    throw new KindredError(
+      "INVALID_ARGUMENT",
+      `none of the lines is an event that tells a taste (${read.rejected} are none at all, ${read.spaced} have an id with a space)`,
+      path,
+    );
   return read;
 }
 

@@ -111,6 +111,15 @@ export class SearchIndex implements RowPublisher {
     return [...this.rows.values()].every((rows) => rows.catalogue >= catalogue && !rows.migrating);
   }
 
+  /** By partition: which catalogue its rows are of. */
+  rowsAre(): RowsAre[] {
+    return [...this.rows.values()];
+  }
+
+  generations(): Generation[] {
+    return [...this.spaces.keys()];
+  }
+
   /** A space for a generation, before the first batch that has its vectors; its items have theirs when this resolves. */
   async add(live: LiveSpace): Promise<SearchSpace> {
     const space = await SearchSpace.create({ ...this.options, ...live }, this.model);

@@ -106,7 +106,9 @@ async function friendsOf(model: ItemModel, questions: Questions, friendships: re
   return { pairs, auc: orNull(auc), ...figuresOf(values) };
 }
 
-function exposureFigures({ counts }: RankedLists, segments: Segments, { known }: SharedRows): Figures {
+function exposureFigures({ counts }: RankedLists, segments: Segments, { known, tested }: SharedRows): Figures {
+  // Nobody was shown anything.
+  if (tested.length === 0) return {};
   const figures = [...counts].flatMap(([k, all]): [string, number | null][] => {
     // Not of items that only some model knows: the figure would change with the models that are compared.
     const places = all.subarray(0, known);
