@@ -66,16 +66,17 @@ function pooled({ input: { dims, values } }: ItemModel): Float32Array[] {
 function auc(score: (a: number, b: number) => number): number {
   const near = friends.map(([a, b]) => score(a, b));
   const far = Float64Array.from(strangers.map(([a, b]) => score(a, b))).sort();
-  const below = (value: number): number => {
+  const under = (value: number, orEqual: boolean): number => {
     let [low, high] = [0, far.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (far[middle]! < value) low = middle + 1;
+      if (far[middle]! < value || (orEqual && far[middle] === value)) low = middle + 1;
       else high = middle;
     }
     return low;
   };
-  return near.reduce((sum, value) => sum + below(value), 0) / (near.length * far.length);
+  // Ties a half.
+  return near.reduce((sum, value) => sum + (under(value, false) + under(value, true)) / 2, 0) / (near.length * far.length);
 }
 
 function figures(score: (a: number, b: number) => number): [auc: number, recall: number, jaccard: number] {
@@ -103,7 +104,7 @@ async function row(what: string, settings: Partial<GraphSettings>): Promise<void
   const [area, recall, alike] = figures((a, b) => vectors[a]!.reduce((sum, x, d) => sum + x * vectors[b]![d]!, 0));
   results.row(what, model.input.dims, round(area, 3), round(recall, 3), round(alike, 4), round(alike / exact, 3));
 }
-await row("the spectrum alone", { epochs: 0 });
+await row("the spectrum alone", { epochs: 0, inputSmoothing: 0 });
 await row("defaults", {});
 for (const text of process.argv.slice(3)) await row(text, JSON.parse(text) as Partial<GraphSettings>);
 await results.write();

@@ -42,7 +42,7 @@ export const GRAPH_DEFAULTS: GraphSettings = Object.freeze({
   smoothing: 0.05,
   smoothingUser: 0.4,
   smoothingItem: 0.7,
-  inputSmoothing: 20,
+  inputSmoothing: 16,
   debias: 0,
   sideWeight: 2,
 });

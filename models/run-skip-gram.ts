@@ -4,7 +4,7 @@ import type { LossPoint } from "../schemas/model.js";
 import type { Trained, TrainingOptions, TrainingState } from "./model-kind.js";
 
 /** What runs so: not only skip-gram. */
-type Steppable = Omit<SkipGramTrainer, "step">;
+type Steppable = Omit<SkipGramTrainer, "step" | "walk">;
 
 const REPORT_EVERY_MS = 500;
 const CHECKPOINT_EVERY_MS = 60_000;

@@ -61,7 +61,7 @@ export interface InteractionExample {
 }
 
 /** As the trainer of skip-gram, but that epoch 0 is the spectrum, `epochs` epochs follow, and the smoothing of inputs is one more. Pairs are hidden items learned from. */
-export interface InteractionGraphTrainer extends Omit<SkipGramTrainer, "step"> {
+export interface InteractionGraphTrainer extends Omit<SkipGramTrainer, "step" | "walk"> {
   /** One step with users, what they keep and hide, and negatives of the caller's choice. */
   step(examples: readonly InteractionExample[], negatives: Uint32Array, rate: number): void;
   /** What follows each epoch. */

@@ -1,6 +1,7 @@
 #include "interaction_graph.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -17,6 +18,16 @@ namespace {
 constexpr uint32_t kChunk = 256;
 
 }  // namespace
+
+double LengthOf(const Table& table, const Math& math) {
+  double sum = 0;
+  for (size_t row = 0; row < table.rows(); row++) sum += math.square(table.row(row), table.width);
+  return std::sqrt(sum / std::max(1., static_cast<double>(table.rows())));
+}
+
+void Scale(Table& table, double by) {
+  for (float& value : table.values) value = static_cast<float>(value * by);
+}
 
 void OnThreads(uint32_t threads, const std::function<void()>& work) {
   std::atomic<bool> failed{false};

@@ -24,6 +24,10 @@ struct Table {
   std::vector<float> values;
 };
 
+// Root mean square of the rows' lengths.
+double LengthOf(const Table& table, const Math& math);
+void Scale(Table& table, double by);
+
 struct Edge {
   uint32_t item;
   float weight;
