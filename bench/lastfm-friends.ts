@@ -3,7 +3,7 @@
  * the 12,717 real friendships (never shown to kindred) are held against as many random pairs: AUC by vector and by fingerprint,
  * recall@50 of friends among the neighbours that /v1/recall/u2u answers, and what those have in common.
  *
- *   npm run -s bench -- lastfm-friends DIR_OF_LASTFM_2K
+ *   npm run -s bench -- lastfm-friends DIR_OF_LASTFM_2K [BEGIN_OF_A_WAY]
  */
 import { join } from "node:path";
 import { jaccard } from "../models/evaluation/user-neighbours.js";
@@ -14,8 +14,8 @@ import { auc, cosine, exactJaccard, grouping, hamming, numbered } from "./harnes
 import { lastfmLines } from "./harness/lastfm.js";
 import { Results, round } from "./harness/results.js";
 
-const data = process.argv[2];
-if (data === undefined) throw new Error("usage: npm run -s bench -- lastfm-friends DIR_OF_LASTFM_2K");
+const [data, only] = process.argv.slice(2);
+if (data === undefined) throw new Error("usage: npm run -s bench -- lastfm-friends DIR_OF_LASTFM_2K [BEGIN_OF_A_WAY]");
 const lines = (name: string): Promise<string[][]> => lastfmLines(data, name);
 
 const K = 50;
@@ -131,7 +131,7 @@ const tags = (directory: string, env: Record<string, string>): Promise<unknown> 
 
 const results = new Results(
   "lastfm-friends",
-  "Real friendships against random pairs: does nearness by behaviour find them? Generation 0: nothing is trained.",
+  "Real friendships against random pairs: does nearness by behaviour find them? In generation 0 nothing is trained.",
   [
     "vectors; keywords",
     "AUC by vector",
@@ -154,5 +154,20 @@ for (const top of [5, 8, 10])
     },
     env: { KINDRED_FINGERPRINT__TOP__TAGS: String(top) },
   });
-for (const way of ways) await measure(way, results);
+for (const [kind, dims] of [
+  ["item2vec", 64],
+  ["metapath2vec", 64],
+  ["graph", 64],
+  ["graph", 128],
+] as const)
+  ways.push({
+    name: `${kind}, d = ${dims}, trained on the state, published; artists`,
+    prepare: async (directory, env) => {
+      await replay(directory, env);
+      const model = join(directory, "model");
+      await kindredJson(["train", kind, "--data-dir", directory, "--out", model, "--dims", String(dims), "--threads", "1"], env);
+      await kindredJson(["publish", model, "--data-dir", directory], env);
+    },
+  });
+for (const way of ways) if (only === undefined || way.name.startsWith(only)) await measure(way, results);
 await results.write();
