@@ -28,6 +28,13 @@ export function addCommonOptions(command: Command): Command {
     .option("--log-level <level>", "trace, debug, info, warn, error or silent");
 }
 
+/** The same flags, for a command that this one starts. */
+export const commonFlags = ({ config, dataDir, logLevel }: CommonOptions): string[] => [
+  ...(config === undefined ? [] : ["--config", config]),
+  ...(dataDir === undefined ? [] : ["--data-dir", dataDir]),
+  ...(logLevel === undefined ? [] : ["--log-level", logLevel]),
+];
+
 export function addClientOptions(command: Command): Command {
   return addCommonOptions(command)
     .option("--url <url>", "server to ask (default: the one that has the data directory open; without one the command works by itself)")

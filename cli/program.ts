@@ -6,6 +6,7 @@ import { addEvaluate } from "./commands/evaluate.js";
 import { addGenerations } from "./commands/generations.js";
 import { addItems } from "./commands/items.js";
 import { addReplay } from "./commands/replay.js";
+import { addRetrain } from "./commands/retrain.js";
 import { addSchemas } from "./commands/schemas.js";
 import { addServe } from "./commands/serve.js";
 import { addSplit } from "./commands/split.js";
@@ -31,6 +32,7 @@ export function buildProgram(terminal: Terminal): Command {
     addTrain,
     addEvaluate,
     addGenerations,
+    addRetrain,
   ])
     add(program, terminal);
   return program;

@@ -25,13 +25,6 @@ export interface ItemShardsSettings {
   readonly vectors: TrainedVectors;
   readonly engine?: Pick<EmbeddedEngineSettings, "shards" | "storage" | "driftCosine" | "ef" | "scanRowsPerEf" | "longestShare">;
   readonly publisher?: PublisherSettings;
-  /** Vectors of items that the model does not know, of what else is known of them; they serve recall and are never pooled. Asked once, when an item is numbered. */
-  readonly provisional?: (item: ItemId) => ProvisionalVectors | undefined;
-}
-
-export interface ProvisionalVectors {
-  readonly outputs: ArrayLike<number>;
-  readonly inputs: ArrayLike<number>;
 }
 
 /** Vectors of items by ordinal, row-major; a row of zeros takes the item out. */
@@ -66,10 +59,11 @@ export class ItemShards implements ItemEngines {
   readonly #tables: readonly Table[];
   /** Items below this ordinal were looked up in the model. */
   #followed = 0;
+  readonly #unknown: number[] = [];
   #changed = true;
 
   private constructor(settings: ItemShardsSettings, engines: ReadonlyMap<TableName, EmbeddedEngine>) {
-    const { generation, vectors, publisher, provisional } = settings;
+    const { generation, vectors, publisher } = settings;
     this.generation = generation;
     this.#dims = vectors.dims;
     this.#tables = [...engines].map(([name, engine]) => ({
@@ -82,7 +76,7 @@ export class ItemShards implements ItemEngines {
           publisher?.onSwap?.(swap);
         },
       }),
-      vectorOf: (item) => (name === "outputs" ? vectors.outputs : vectors).vector(item) ?? provisional?.(item)?.[name],
+      vectorOf: (item) => (name === "outputs" ? vectors.outputs : vectors).vector(item),
     }));
     this.outputs = engines.get("outputs") as EmbeddedEngine;
     this.alike = engines.get("inputs") ?? this.outputs;
@@ -138,10 +132,17 @@ export class ItemShards implements ItemEngines {
       const ordinals = Uint32Array.from({ length: Math.min(ITEMS_A_STEP, count - from) }, (_, i) => from + i);
       const ids = items.itemIds(ordinals);
       given += Math.max(...this.#tables.map((table) => fill(table, ordinals, ids, this.#dims)));
+      const { vectorOf } = this.#tables[0] as Table;
+      for (const [i, id] of ids.entries()) if (vectorOf(id) === undefined) this.#unknown.push(ordinals[i] as number);
       this.#followed = from + ordinals.length;
     }
     if (given > 0) this.#changed = true;
     return given;
+  }
+
+  /** Items that the model gives no output vector, ascending, of those that were followed. Only grows. */
+  get unknown(): readonly number[] {
+    return this.#unknown;
   }
 
   /** As `follow`, for many: others have their turn meanwhile. */

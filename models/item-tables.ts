@@ -1,7 +1,8 @@
 import type { ItemComparison, ItemVectors, OutputVectors } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
 import type { ItemId } from "../schemas/ids.js";
-import { rowOfId, type SharedIds, sharedIdBytes, shareIds } from "./shared-ids.js";
+import { firstNotFinite } from "./not-finite.js";
+import { rowOfId, type SharedIds, shareIds } from "./shared-ids.js";
 
 /** Largest magnitude of a quantised component: that of the schema. */
 const MOST = 32_767;
@@ -50,12 +51,6 @@ export class ItemTables implements ItemVectors {
     return this.#row(item, this.shared.inputs);
   }
 
-  /** Of memory, shared by all threads. */
-  get bytes(): number {
-    const { ids, inputs, outputs } = this.shared;
-    return sharedIdBytes(ids) + inputs.byteLength + (outputs?.byteLength ?? 0);
-  }
-
   #row<Table extends Int16Array | Float32Array>(item: ItemId, table: Table): Table | undefined {
     const row = rowOfId(this.shared.ids, item);
     if (row < 0) return undefined;
@@ -81,13 +76,16 @@ function shareFloats(table: Float32Array): Float32Array {
 
 function checkTable(table: Float32Array, length: number, where: string): void {
   if (table.length !== length) throw new KindredError("INVALID_ARGUMENT", `the table has ${table.length} numbers, not ${length}`, where);
-  const bad = table.findIndex((component) => !Number.isFinite(component));
+  const bad = firstNotFinite(table);
   if (bad >= 0) throw new KindredError("INVALID_ARGUMENT", `the table holds ${table[bad]} at ${bad}`, where);
 }
 
 function quantised(table: Float32Array): Int16Array {
   let largest = 0;
-  for (const component of table) largest = Math.max(largest, Math.abs(component));
+  for (let i = 0; i < table.length; i++) {
+    const size = Math.abs(table[i] as number);
+    if (size > largest) largest = size;
+  }
   const scale = largest === 0 ? 0 : MOST / largest;
   const integers = new Int16Array(new SharedArrayBuffer(2 * table.length));
   for (let i = 0; i < table.length; i++) integers[i] = Math.round((table[i] as number) * scale);

@@ -1,6 +1,6 @@
 import { type CommonSettings, type ModelKind, settingsOf } from "./model-kind.js";
 
-/** How metapath2vec is trained. */
+/** How metapath2vec is trained. Defaults were chosen on a made-up town and on Last.fm (bench/metapath2vec-validation.ts). */
 export type Metapath2vecSettings = CommonSettings & {
   /** Meta-paths, comma separated; "": by what the data have. */
   readonly path: string;
@@ -30,16 +30,16 @@ export const METAPATH2VEC_DEFAULTS: Metapath2vecSettings = Object.freeze({
   dims: 128,
   path: "",
   context: "",
-  epochs: 10,
+  epochs: 20,
   seed: 1,
   threads: 1,
   length: 40,
   window: 4,
   heterogeneousNegatives: false,
   negatives: 64,
-  negativeWeight: 10,
-  exponent: 0.75,
-  damping: 0.5,
+  negativeWeight: 5,
+  exponent: 0.25,
+  damping: 0.25,
   optimizer: "adagrad",
   rate: 0.2,
   lastRate: 0.005,

@@ -44,8 +44,10 @@ export async function trainMetapath2vec(
   const trainer = coded(() => trainerOf(graph, paths, degrees, settings, options));
   const walkers = paths.reduce((sum, { nodes }) => sum + nodes.length, 0);
   const { tables, ...trained } = await runSkipGram(trainer, settings, walkers, options);
-  const input = { dims: settings.dims, values: onlyMet(tables.input, settings.dims, degrees) };
-  const output = { dims: settings.dims, values: onlyMet(tables.output, settings.dims, degrees) };
+  // AdaGrad's sums say who has learned anything; without them, whom walks lead to.
+  const met = settings.optimizer === "adagrad" ? tables.inputSquares : degrees;
+  const input = { dims: settings.dims, values: onlyMet(tables.input, settings.dims, met) };
+  const output = { dims: settings.dims, values: onlyMet(tables.output, settings.dims, met) };
   const model: ItemModel = {
     kind: "metapath2vec",
     items: set.histories.items,
@@ -96,10 +98,10 @@ function degreesOf({ nodes, relations }: HeterogeneousGraph): Float64Array {
   return degrees;
 }
 
-/** Whom no walk meets has learned nothing: zeros, so that it is neither pooled nor found. */
-function onlyMet(table: Float32Array, dims: number, degrees: Float64Array): Float32Array {
+/** Whom no walk meets has learned nothing, nor who has no context on any: zeros, so that it is neither pooled nor found. */
+function onlyMet(table: Float32Array, dims: number, met: Float32Array | Float64Array): Float32Array {
   const values = table.slice();
-  for (const [node, degree] of degrees.entries()) if (degree === 0) values.fill(0, node * dims, (node + 1) * dims);
+  for (let node = 0; node < met.length; node++) if (met[node] === 0) values.fill(0, node * dims, (node + 1) * dims);
   return values;
 }
 

@@ -11,20 +11,26 @@ import {
   MODEL_FILES,
   MODEL_VERSION,
   type ModelManifest,
+  NEW_ITEMS_FILES,
   NODES_FOLDER,
   type NodeFiles,
   parseModelManifest,
 } from "./model-manifest.js";
+import { firstNotFinite } from "./not-finite.js";
 import { formatNpy, parseNpy } from "./npy.js";
+import type { ProvisionalParts } from "./provisional/provisional-parts.js";
+import { Provisional } from "./provisional.js";
 
 const MANIFEST = "manifest.json";
-const PARTS: readonly string[] = [MANIFEST, ...MODEL_FILES, LOSSES_FILE, NODES_FOLDER, CHECKPOINT];
+const PARTS: readonly string[] = [MANIFEST, ...MODEL_FILES, LOSSES_FILE, ...NEW_ITEMS_FILES, NODES_FOLDER, CHECKPOINT];
 /** What may be in a folder that a model replaces. */
 export const isModelPart: IsOurs = (name) => PARTS.includes(name);
 
 /** What a folder says beside what the model itself does. */
 export interface ModelDescription extends Pick<ModelManifest, "seed" | "data" | "settings" | "metrics"> {
   readonly losses?: readonly LossPoint[];
+  /** What vectors of new items are made of. */
+  readonly newItems?: Provisional;
 }
 
 export interface LoadOptions {
@@ -41,14 +47,14 @@ export interface LoadedModel {
 
 /**
  * Writes a model as a folder: manifest.json, items.jsonl (an id a line, as a JSON string), input.npy and output.npy, losses.json where a curve
- * is given, and two files in nodes/ for each type of other nodes. It is written beside its place under another name, synced and renamed, so that a folder with the name is whole; the same model gives the same bytes.
+ * is given, new-items.json and new-items.npy where there is something to make vectors of new items of, and two files in nodes/ for each type of other nodes. It is written beside its place under another name, synced and renamed, so that a folder with the name is whole; the same model gives the same bytes.
  * A model that is there already is replaced: for a moment none is there, never half of one.
  * @throws KindredError INVALID_ARGUMENT (NaN, infinity, a table of another size, an item twice), STORAGE_FAILED
  */
 export async function saveModel(directory: string, model: ItemModel, description: ModelDescription): Promise<ModelManifest> {
   const wrong = wrongModel(model);
   if (wrong !== undefined) throw new KindredError("INVALID_ARGUMENT", wrong, directory);
-  const { losses } = description;
+  const { losses, newItems } = description;
   const nodes = (model.nodes ?? []).map((one, at) => ({ ...one, files: nodeFiles(one, at) }));
   const contents: Readonly<Record<string, Buffer>> = {
     ...({
@@ -57,6 +63,7 @@ export async function saveModel(directory: string, model: ItemModel, description
       "output.npy": formatNpy(model.output),
     } satisfies Record<(typeof MODEL_FILES)[number], Buffer>),
     ...(losses && { [LOSSES_FILE]: Buffer.from(`${JSON.stringify(losses)}\n`) }),
+    ...(newItems && newItemsFiles(newItems)),
     ...Object.fromEntries(
       nodes.flatMap(({ files, ids, vectors }) => [
         [files.ids, formatIds(ids)],
@@ -79,7 +86,7 @@ export async function saveModel(directory: string, model: ItemModel, description
  * @throws KindredError MODEL_INVALID naming the file
  */
 export async function loadModel(directory: string, { nodes = false }: LoadOptions = {}): Promise<LoadedModel> {
-  const manifest = parseModelManifest((await readPart(directory, MANIFEST)).toString("utf8"), join(directory, MANIFEST));
+  const manifest = await readManifest(directory);
   const where = (name: string): string => join(directory, name);
   const bytes = (name: string): Promise<Buffer> =>
     readChecked(directory, manifest.files.find((file) => file.name === name) as ManifestFile);
@@ -105,6 +112,31 @@ export async function loadModel(directory: string, { nodes = false }: LoadOption
   const curve = manifest.files.some(({ name }) => name === LOSSES_FILE);
   return { model, manifest, losses: curve ? parseLosses(await bytes(LOSSES_FILE), where(LOSSES_FILE)) : [] };
 }
+
+function newItemsFiles(newItems: Provisional): Record<string, Buffer> {
+  const { about, vectors } = newItems.parts();
+  return { "new-items.json": Buffer.from(`${JSON.stringify(about)}\n`), "new-items.npy": formatNpy(vectors) } satisfies Record<
+    (typeof NEW_ITEMS_FILES)[number],
+    Buffer
+  >;
+}
+
+/** What vectors of new items are made of; undefined where the folder has nothing of it. @throws KindredError MODEL_INVALID naming the file */
+export async function loadNewItems(directory: string): Promise<Provisional | undefined> {
+  const manifest = await readManifest(directory);
+  const [about, vectors] = NEW_ITEMS_FILES.map((name) => manifest.files.find((file) => file.name === name));
+  if (about === undefined || vectors === undefined) return undefined;
+  const text = (await readChecked(directory, about)).toString("utf8");
+  const matrix = parseNpy(await readChecked(directory, vectors), join(directory, vectors.name));
+  try {
+    return Provisional.of(manifest.dims, { about: JSON.parse(text) as ProvisionalParts["about"], vectors: matrix });
+  } catch (cause) {
+    throw new KindredError("MODEL_INVALID", (cause as Error).message, join(directory, about.name), { cause });
+  }
+}
+
+const readManifest = async (directory: string): Promise<ModelManifest> =>
+  parseModelManifest((await readPart(directory, MANIFEST)).toString("utf8"), join(directory, MANIFEST));
 
 /** Named after the type where that makes a file's name, and numbered, since two types may differ in what can't be in one. */
 function nodeFiles({ type, ids }: NodeVectors, at: number): NodeFiles {
@@ -132,7 +164,7 @@ function wrongModel({ items, input, output, nodes = [] }: ItemModel): string | u
 
 function wrongTable(name: string, ids: readonly string[], { dims, values }: ItemMatrix): string | undefined {
   if (values.length !== ids.length * dims) return `${name} has ${values.length} numbers for ${ids.length} ids of ${dims} dimensions`;
-  const bad = values.findIndex((value) => !Number.isFinite(value));
+  const bad = firstNotFinite(values);
   return bad >= 0 ? `${name} holds ${values[bad]} for ${JSON.stringify(ids[Math.floor(bad / dims)])}` : undefined;
 }
 

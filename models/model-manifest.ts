@@ -29,7 +29,7 @@ export interface ModelManifest {
   readonly metrics: Readonly<Record<string, number>>;
   /** Node types beside the items, with the files of each. */
   readonly nodes?: readonly NodeFiles[];
-  /** MODEL_FILES, the curve of losses, and those of `nodes`. */
+  /** MODEL_FILES, the curve of losses, what new items get, and those of `nodes`. */
   readonly files: readonly ManifestFile[];
 }
 
@@ -44,6 +44,8 @@ export interface NodeFiles {
 export const MODEL_FILES = ["items.jsonl", "input.npy", "output.npy"] as const;
 export const LOSSES_FILE = "losses.json";
 export const NODES_FOLDER = "nodes";
+/** What vectors of new items are made of: models/provisional/provisional-parts.ts. */
+export const NEW_ITEMS_FILES = ["new-items.json", "new-items.npy"] as const;
 
 export const formatModelManifest = (manifest: ModelManifest): string => `${JSON.stringify(manifest, null, 2)}\n`;
 

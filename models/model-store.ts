@@ -1,20 +1,25 @@
 import { createHash, randomBytes } from "node:crypto";
 import { copyFile, mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { dirname, join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { GenerationRef } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
 import type { Generation } from "../schemas/ids.js";
 import type { ItemModel } from "../schemas/model.js";
 import { readPart } from "./folder-files.js";
 import { ItemTables } from "./item-tables.js";
-import { loadModel } from "./model-folder.js";
-import { type ModelManifest, parseModelManifest } from "./model-manifest.js";
+import { loadModel, loadNewItems } from "./model-folder.js";
+import { type ModelManifest, NODES_FOLDER, parseModelManifest } from "./model-manifest.js";
+import type { Provisional } from "./provisional.js";
 
 const MANIFEST = "manifest.json";
 /** `3-0f1e2d3c4b5a6978`, and the same while it is being copied. Nothing else in the directory is touched. */
 const OURS = /^\d+-[0-9a-f]{16}(\.[0-9a-f]{12})?$/;
 /** It becomes the name of a folder, and of a generation's kind; the one that needs no model is not to be taken for one. */
 const KIND = /^(?!random-indexing$)[a-z0-9][a-z0-9-]{0,63}$/;
+
+/** Of the folder itself, or of that of other nodes' vectors. */
+const FILE = new RegExp(`^(${NODES_FOLDER}/)?[A-Za-z0-9_][A-Za-z0-9._-]*$`);
 
 /** A model folder that may be published. */
 export interface OfferedModel {
@@ -43,7 +48,7 @@ export class ModelStore {
     if (!KIND.test(kind)) throw invalid(`a model of kind ${JSON.stringify(kind).slice(0, 80)} can't be published`);
     if (dims < 8) throw invalid(`a generation has 8 to 1024 dimensions, not ${dims}`);
     if (items === 0) throw invalid("it has no items");
-    const strange = files.find(({ name }) => name !== basename(name) || name.startsWith("."));
+    const strange = files.find(({ name }) => !FILE.test(name));
     if (strange) throw invalid(`${JSON.stringify(strange.name)} is no name of a file in the folder`);
     return { source, manifest, hash: createHash("sha256").update(bytes).digest("hex").slice(0, 16) };
   }
@@ -80,10 +85,9 @@ export class ModelStore {
     return loading;
   }
 
-  /** Of the tables that are loaded. */
-  async memoryBytes(): Promise<number> {
-    const all = await Promise.allSettled(this.loaded.values());
-    return all.reduce((sum, one) => sum + (one.status === "fulfilled" ? one.value.bytes : 0), 0);
+  /** What vectors of new items are made of; undefined where the model says nothing of it. @throws KindredError MODEL_INVALID */
+  async newItems({ folder = "" }: GenerationRef): Promise<Provisional | undefined> {
+    return OURS.test(folder) ? loadNewItems(join(this.directory, folder)) : undefined;
   }
 
   /** Its memory goes when nobody has its tables any more. */
@@ -99,15 +103,17 @@ export class ModelStore {
   }
 
   private async copy(source: string, { files }: ModelManifest, to: string): Promise<void> {
-    await mkdir(to, { recursive: true });
-    for (const name of [MANIFEST, ...files.map((file) => file.name)]) {
+    const names = [MANIFEST, ...files.map((file) => file.name)];
+    const folders = new Set(names.map((name) => dirname(join(to, name))));
+    for (const folder of folders) await mkdir(folder, { recursive: true });
+    for (const name of names) {
       await copyFile(join(source, name), join(to, name)).catch((cause: NodeJS.ErrnoException) => {
         if (cause.code !== "ENOENT") throw cause;
         throw new KindredError("MODEL_INVALID", "the file is not there", join(source, name), { cause });
       });
       await synced(join(to, name));
     }
-    await synced(to);
+    for (const folder of folders) await synced(folder);
   }
 }
 
@@ -118,6 +124,7 @@ async function tablesOf(directory: string, hash: string): Promise<ItemTables> {
     .digest("hex");
   if (!found.startsWith(hash)) throw new KindredError("MODEL_INVALID", "the folder holds another model than its name says", directory);
   const { model } = await loadModel(directory);
+  await nextTurn();
   const { items, input, output, score } = model;
   try {
     return new ItemTables({

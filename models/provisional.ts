@@ -1,19 +1,12 @@
 import type { ItemId } from "../schemas/ids.js";
 import type { ItemInfo } from "../schemas/item.js";
-import type { Histories, ItemModel } from "../schemas/model.js";
+import type { Histories, ItemModel, NewItem, ProvisionalVectors } from "../schemas/model.js";
 import { SeededRandom } from "./evaluation/seeded-random.js";
-import { type KnownItem, knownItems, knownUsers, meanListener, targetAt, targetsOf } from "./provisional/known-items.js";
+import { addDirection, type KnownItem, knownItems, knownUsers, meanListener, targetAt, targetsOf } from "./provisional/known-items.js";
 import { LabelMeans } from "./provisional/label-means.js";
 import { applyLinear, fitBlend, fitLinear, type LinearMap } from "./provisional/least-squares.js";
+import { type Blend, type ProvisionalParts, partsOfProvisional, provisionalOfParts } from "./provisional/provisional-parts.js";
 import { gainFor, PLACES, type Reader, readersOf } from "./provisional/shown-share.js";
-
-/** What is known of an item that the model does not know. */
-export interface NewItem {
-  readonly creators?: readonly string[];
-  readonly tags?: readonly string[];
-  /** Of those who have it: the mean of the input vectors of their other items. The first few hundred are enough. */
-  readonly listeners?: readonly Float32Array[];
-}
 
 export interface ProvisionalOptions {
   /** Side information of the model's items. */
@@ -21,12 +14,6 @@ export interface ProvisionalOptions {
   /** How often a new item is to be in lists, against the average item: 3. More finds more of those who like it, and bothers more who don't. */
   readonly exposure?: number;
   readonly seed?: number;
-}
-
-/** Both of the model's dimensions, to be used beside its own. */
-export interface ProvisionalVectors {
-  readonly input: Float32Array;
-  readonly output: Float32Array;
 }
 
 /** Listeners that a map is learned for; more are taken as the last. */
@@ -40,12 +27,6 @@ interface Evidence {
   readonly listeners: Float64Array | undefined;
   readonly creators: Float64Array | undefined;
   readonly tags: Float64Array | undefined;
-}
-
-/** How estimates are put together where there are just these: by how much each counts, and how far the sum is drawn out. */
-interface Blend {
-  readonly weights: Float64Array;
-  readonly gain: number;
 }
 
 /**
@@ -102,6 +83,22 @@ export class Provisional {
       for (const [name, blend] of blendsOf(known, evidence, { mean: mean.subarray(0, dims), readers, share, seed }))
         blends.set(`${count} ${name}`, blend);
     }
+    return new Provisional(dims, mean, maps, labels, blends);
+  }
+
+  /** Whether it has something to say of any item. */
+  get knows(): boolean {
+    return this.blends.size > 0;
+  }
+
+  /** All of it, to be kept with the model. Of labels those of most items. */
+  parts(): ProvisionalParts {
+    return partsOfProvisional(this.dims, this.mean, this.maps, this.labels, this.blends);
+  }
+
+  /** @throws Error saying what does not fit */
+  static of(dims: number, parts: ProvisionalParts): Provisional {
+    const { mean, maps, labels, blends } = provisionalOfParts(dims, parts);
     return new Provisional(dims, mean, maps, labels, blends);
   }
 
@@ -177,7 +174,7 @@ function blended(parts: readonly Float64Array[], weights: Float64Array): Float64
 
 function meanOf(vectors: readonly Float32Array[], dims: number): Float64Array {
   const mean = new Float64Array(dims);
-  for (const vector of vectors) for (let d = 0; d < dims; d++) mean[d]! += vector[d]! / vectors.length;
+  for (const vector of vectors) addDirection(mean, vector, 1 / vectors.length);
   return mean;
 }
 

@@ -3,8 +3,13 @@ import { isErrorCode, KindredError } from "../schemas/errors.js";
 import type { LossPoint } from "../schemas/model.js";
 import type { Trained, TrainingOptions, TrainingState } from "./model-kind.js";
 
+/** What runs so: not only skip-gram. */
+type Steppable = Omit<SkipGramTrainer, "step" | "walk">;
+
 const REPORT_EVERY_MS = 500;
 const CHECKPOINT_EVERY_MS = 60_000;
+/** Training goes on for so many times as long as a checkpoint took, however often they are wanted. */
+const WORK_PER_PAUSE = 9;
 
 /** What a run of the trainer gives beside the model that is made of its tables. */
 export type SkipGramRun = Omit<Trained, "model"> & { readonly tables: SkipGramTables };
@@ -16,7 +21,7 @@ export type SkipGramRun = Omit<Trained, "model"> & { readonly tables: SkipGramTa
  * @throws KindredError INVALID_ARGUMENT where the training diverges
  */
 export async function runSkipGram(
-  trainer: SkipGramTrainer,
+  trainer: Steppable,
   { dims, epochs }: { readonly dims: number; readonly epochs: number },
   walkers: number,
   options: TrainingOptions,
@@ -35,7 +40,7 @@ const diverged = (): KindredError =>
   new KindredError("INVALID_ARGUMENT", "the training diverged, its numbers are no longer finite; it wants a lower rate", "rate");
 
 /** Whether it came to its end. */
-async function checkpointed(trainer: SkipGramTrainer, dims: number, options: TrainingOptions): Promise<boolean> {
+async function checkpointed(trainer: Steppable, dims: number, options: TrainingOptions): Promise<boolean> {
   const { signal, onCheckpoint, checkpointEveryMs = CHECKPOINT_EVERY_MS } = options;
   const stopped = (): boolean => signal?.aborted === true;
   const train = (): Promise<boolean> =>
@@ -43,11 +48,13 @@ async function checkpointed(trainer: SkipGramTrainer, dims: number, options: Tra
       throw translated(error);
     });
   if (onCheckpoint === undefined) return train();
+  let took = 0;
   for (;;) {
-    const timer = setTimeout(() => trainer.stop(), checkpointEveryMs);
+    const timer = setTimeout(() => trainer.stop(), Math.max(checkpointEveryMs, WORK_PER_PAUSE * took));
     const done = await train().finally(() => clearTimeout(timer));
     const progress = trainer.progress();
     if (done || stopped() || !Number.isFinite(progress.loss)) return done;
+    const startedAt = performance.now();
     await onCheckpoint(
       stateOf(
         coded(() => trainer.read()),
@@ -55,6 +62,7 @@ async function checkpointed(trainer: SkipGramTrainer, dims: number, options: Tra
         dims,
       ),
     );
+    took = performance.now() - startedAt;
     // It may have been asked for while nothing ran that could be stopped.
     if (stopped()) return false;
   }
@@ -62,7 +70,7 @@ async function checkpointed(trainer: SkipGramTrainer, dims: number, options: Tra
 
 /** Runs `train` with reports before, meanwhile and after, and stops it when told. */
 async function reported(
-  trainer: SkipGramTrainer,
+  trainer: Steppable,
   walkers: number,
   epochs: number,
   { signal, onProgress, reportEveryMs = REPORT_EVERY_MS }: TrainingOptions,
@@ -108,7 +116,7 @@ function stateOf(tables: SkipGramTables, progress: SkipGramProgress, dims: numbe
   };
 }
 
-function write(trainer: SkipGramTrainer, { tables, progress }: TrainingState): void {
+function write(trainer: Steppable, { tables, progress }: TrainingState): void {
   const { input, output, inputSquares, outputSquares } = tables;
   if (!(input && output && inputSquares && outputSquares))
     throw new KindredError("INVALID_ARGUMENT", "what training goes on from lacks a table", "from");
@@ -139,6 +147,7 @@ export function coded<T>(work: () => T): T {
 }
 
 function translated(error: unknown): unknown {
+  if (error instanceof KindredError) return error;
   const { code, message } = error as { code?: unknown; message?: string };
   return isErrorCode(code) ? new KindredError(code, message ?? "", undefined, { cause: error }) : error;
 }

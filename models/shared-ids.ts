@@ -43,8 +43,6 @@ export function rowOfId(ids: SharedIds, id: ItemId): number {
   return (ids.slots[slotOf(ids, encoded(id))] as number) - 1;
 }
 
-export const sharedIdBytes = ({ bytes, ends, slots }: SharedIds): number => bytes.byteLength + ends.byteLength + slots.byteLength;
-
 const encoded = (id: ItemId): number => encoder.encodeInto(id, sought).written;
 
 /** Where the id in `sought` is, or would be put. */

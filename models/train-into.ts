@@ -1,9 +1,10 @@
-import type { TrainingSet } from "../schemas/model.js";
+import type { ItemModel, TrainingSet } from "../schemas/model.js";
 import { hasCheckpoint, loadCheckpoint, recoverCheckpoint, removeCheckpoint, saveCheckpoint, type TrainingIdentity } from "./checkpoint.js";
 import { checkReplaceable, recoverFolder } from "./folder-files.js";
 import { isModelPart, saveModel } from "./model-folder.js";
 import { type CommonSettings, type ModelKind, type SettingValue, settingsOf, type Trained, type TrainingOptions } from "./model-kind.js";
-import { trainingDataOf } from "./training-set.js";
+import { Provisional } from "./provisional.js";
+import { sampleUsers, trainingDataOf } from "./training-set.js";
 
 export interface TrainingReport extends Pick<Trained, "done" | "kernel" | "cpuSeconds"> {
   /** Whether it went on from a checkpoint. */
@@ -47,10 +48,27 @@ export async function trainInto<Settings extends CommonSettings & Readonly<Recor
   const trained = await kind.train(set, settings, { ...options, onCheckpoint, ...(from && { from }) });
   const { done, model, state, kernel, losses, metrics, cpuSeconds } = trained;
   if (done) {
-    await saveModel(directory, model, { seed: settings.seed, data, settings: { ...settings }, metrics, losses });
+    const newItems = forNewItems(model, set, settings.seed);
+    await saveModel(directory, model, {
+      seed: settings.seed,
+      data,
+      settings: { ...settings },
+      metrics,
+      losses,
+      ...(newItems && { newItems }),
+    });
     await removeCheckpoint(directory);
   } else await saveCheckpoint(directory, identity, state);
   const { items, users } = set.histories;
   const { pairs, loss } = metrics;
   return { done, resumed, kernel, items: items.length, users: users.length, pairs, loss, cpuSeconds };
+}
+
+/** Users by whom it is learned what an item is whose first listeners are known. */
+const MOST_USERS = 50_000;
+
+/** What the vectors of items are made of that come after the training; undefined where the model teaches nothing of that. */
+function forNewItems(model: ItemModel, { histories, infos }: TrainingSet, seed: number): Provisional | undefined {
+  const fitted = Provisional.fit(model, sampleUsers(histories, MOST_USERS, seed), { seed, ...(infos && { infos }) });
+  return fitted.knows ? fitted : undefined;
 }

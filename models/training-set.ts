@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { typeOfId } from "../schemas/event.js";
 import type { EpochMs } from "../schemas/ids.js";
-import type { TrainingSet } from "../schemas/model.js";
+import type { Histories, TrainingSet } from "../schemas/model.js";
+import { sampleOf } from "./evaluation/seeded-random.js";
 import type { TrainingData } from "./model-manifest.js";
 
 /** The type of each item: that of its side information, else what its id says (`song:42` is a `song`), else "". */
@@ -38,6 +39,19 @@ export function trainingDataOf(set: TrainingSet): TrainingData {
 /** Event time of the newest interaction; undefined where times are not known. */
 export const newestOf = ({ times }: Pick<TrainingSet, "times">): EpochMs | undefined =>
   times === undefined || times.length === 0 ? undefined : times.reduce((newest, ts) => Math.max(newest, ts));
+
+/** At most so many of the users, drawn by the seed, in their order. */
+export function sampleUsers(histories: Histories, most: number, seed: number): Histories {
+  const { items, users, starts, rows } = histories;
+  if (users.length <= most) return histories;
+  const drawn = sampleOf(users.length, most, seed).sort();
+  const own = Array.from(drawn, (user) => rows.subarray(starts[user], starts[user + 1]));
+  const newStarts = new Uint32Array(most + 1);
+  for (const [i, history] of own.entries()) newStarts[i + 1] = newStarts[i]! + history.length;
+  const newRows = new Uint32Array(newStarts[most]!);
+  for (const [i, history] of own.entries()) newRows.set(history, newStarts[i]);
+  return { items, users: Array.from(drawn, (user) => users[user]!), starts: newStarts, rows: newRows };
+}
 
 /** The interactions that `keep` says yes to, by their place in `rows`; users and items in their order, those who have none left go. */
 export function selectInteractions(set: TrainingSet, keep: (place: number) => boolean): TrainingSet {

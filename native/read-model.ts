@@ -85,6 +85,7 @@ export interface NativeModel {
   coOccurring(seeds: Uint32Array, weights: Float32Array, exclude: Uint32Array, limit: number): Promise<NativeRanked>;
   popularItems(limit: number): NativeRanked;
   recentUsers(limit: number): Uint32Array;
+  listenersOf(item: number, limit: number): Uint32Array;
   itemCount(): number;
   stats(): ReadModelStats;
   save(directory: string): Promise<void>;

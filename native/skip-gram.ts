@@ -104,6 +104,8 @@ export interface SkipGramTrainer {
   write(tables: SkipGramTables, progress: SkipGramProgress): void;
   /** One step with a block and negatives of the caller's choice. */
   step(own: Uint32Array, negatives: Uint32Array, rate: number): void;
+  /** The walk that training makes for a walker in an epoch. */
+  walk(epoch: number, walker: number): Uint32Array;
 }
 
 interface SkipGramExports {

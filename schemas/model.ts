@@ -58,6 +58,20 @@ export interface TrainingSet {
   readonly infos?: ReadonlyMap<ItemId, ItemInfo>;
 }
 
+/** What is known of an item that a model does not know. */
+export interface NewItem {
+  readonly creators?: readonly string[];
+  readonly tags?: readonly string[];
+  /** Of those who have it: the mean of the input vectors of their other items, of any length. The first few hundred are enough. */
+  readonly listeners?: readonly Float32Array[];
+}
+
+/** Vectors of a new item until the next generation, of the model's dimensions, to be used beside its own: for recall, never pooled. */
+export interface ProvisionalVectors {
+  readonly input: Float32Array;
+  readonly output: Float32Array;
+}
+
 /** One point of the curve of losses: what a pair lost on average when the training had come to `share` of its way, 0 to 1. */
 export interface LossPoint {
   readonly share: number;

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import type { Config } from "../../schemas/config.js";
 import type { Terminal } from "../command-frame.js";
-import { addCommonOptions, type CommonOptions, choiceFlag, configurationOf } from "../command-options.js";
+import { addCommonOptions, type CommonOptions, choiceFlag, commonFlags, configurationOf } from "../command-options.js";
+import { RetrainingSchedule } from "../retraining-schedule.js";
 import { aborted, untilStopped } from "../stop-signals.js";
 import { type RunningServer, startServer } from "../wiring/http-server.js";
 import { makeLogger } from "../wiring/logger.js";
@@ -60,11 +61,13 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
   const log = makeLogger(config);
   await untilStopped(async (signal) => {
     const server = await startServer(config, log, options.role);
+    const schedule = new RetrainingSchedule({ config, flags: commonFlags(options), log });
     await serveUntilStopped(server, signal, async () => {
       await server.ready;
       log.info({ url: server.url, role: options.role, docs: `${server.url}/docs`, dataDir: config.dataDir }, "ready");
+      schedule.start(server.url);
       await aborted(signal);
-    });
+    }).finally(() => schedule.stop());
     log.info("stopped");
   });
 }

@@ -3,7 +3,6 @@ import type { GenerationRef, ItemVectorsOf } from "../../schemas/catalogue.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { CatalogueNumber, EpochMs, Generation } from "../../schemas/ids.js";
 import type {
-  GenerationStatus,
   GenerationStore,
   Generations,
   GenerationsRecord,
@@ -12,6 +11,7 @@ import type {
 } from "../../schemas/ports/generations.js";
 import type { Log } from "../../schemas/ports/log.js";
 import { MAX_GENERATIONS } from "../../schemas/row.js";
+import { LOOK_EVERY_MS, ReadySpaces } from "./ready-spaces.js";
 import type { SearchIndex } from "./search-index.js";
 import type { SearchSpace } from "./search-space.js";
 
@@ -28,11 +28,12 @@ export interface LiveGenerationsParts {
   readonly log: Log;
   /** Told what answers from now on. */
   readonly onServing: (space: SearchSpace) => void;
+  /** Whether it is others who answer: they are told what is to answer, and follow as soon as each can. */
+  readonly elsewhere?: boolean;
   readonly now?: () => EpochMs;
 }
 
-/** How often it is looked whether a generation that is being published can answer by now. */
-const LOOK_EVERY_MS = 200;
+const NOT_MADE_YET = Number.POSITIVE_INFINITY as CatalogueNumber;
 
 /**
  * The generations that are live, from publishing to retiring. A small record says which there are to be: writing it is the moment from
@@ -44,21 +45,22 @@ export class LiveGenerations implements Generations {
   private turns: Promise<unknown> = Promise.resolve();
   /** Rows that are of this catalogue have every live generation. */
   private neededCatalogue: CatalogueNumber | 0 = 0;
-  private readonly pooled = new Set<Generation>();
-  private readonly ready = new Set<Generation>();
+  private readonly ready: ReadySpaces;
   private looking: NodeJS.Timeout | undefined;
   private switching = false;
   private waiting: (() => void)[] = [];
 
   constructor(private readonly parts: LiveGenerationsParts) {
+    this.ready = new ReadySpaces({ ...parts, isPooled: (_, index) => index.hasAllOf(this.neededCatalogue) });
     this.record = asBefore(parts.untrained);
   }
 
   /** What was left by an earlier run. Before the first catalogue is made. @throws KindredError JOURNAL_CORRUPT */
   async load(): Promise<void> {
     const stored = await this.parts.store.read();
-    if (!stored) return;
     const { untrained } = this.parts;
+    this.record = asBefore(untrained);
+    if (!stored) return;
     // The configuration has the word on the generation that needs no model, as long as it is live.
     const live = stored.live.map((one) => (one.generation === untrained.generation ? { ...untrained, publishedAt: null } : one));
     this.record = { ...stored, live };
@@ -76,7 +78,6 @@ export class LiveGenerations implements Generations {
   /** Rows and index are there, with all that is live; what an earlier run began goes on. @param catalogue the newest one, which is activated */
   start(catalogue: CatalogueNumber | 0): void {
     this.neededCatalogue = catalogue;
-    this.pooled.add(this.serving);
     this.ready.add(this.serving);
     this.look();
     this.looking = setInterval(() => this.look(), LOOK_EVERY_MS);
@@ -102,9 +103,14 @@ export class LiveGenerations implements Generations {
       const ref = await models.take(offered, generation);
       // Before any row has vectors of it.
       await this.parts.index()?.add({ ref, itemVectors: await itemVectors(ref) });
+      const before = this.neededCatalogue;
+      // No row has it before the catalogue that is made below.
+      this.neededCatalogue = NOT_MADE_YET;
       try {
-        await this.write({ ...this.record, highest: generation, live: [...live, { ...ref, publishedAt: now() }], next: generation });
+        const published = { ...this.record, highest: generation, live: [...live, { ...ref, publishedAt: now() }] };
+        await this.write(this.parts.elsewhere ? answering(published, generation) : { ...published, next: generation });
       } catch (error) {
+        this.neededCatalogue = before;
         await this.parts.index()?.drop(generation);
         throw error;
       }
@@ -119,7 +125,7 @@ export class LiveGenerations implements Generations {
       this.require(generation);
       if (generation === this.serving) {
         if (this.record.next !== null) await this.write({ ...this.record, next: null });
-      } else if (this.ready.has(generation)) await this.serve(generation);
+      } else if (this.parts.elsewhere || this.ready.has(generation)) await this.serve(generation);
       else throw new KindredError("GENERATION_NOT_READY", `generation ${generation} is not ready yet`, undefined, { retryAfterSeconds: 1 });
       return this.status();
     });
@@ -140,7 +146,7 @@ export class LiveGenerations implements Generations {
       });
       this.neededCatalogue = await this.parts.updateCatalogue();
       await this.numberRetired(this.neededCatalogue);
-      for (const known of [this.pooled, this.ready]) known.delete(generation);
+      this.ready.forget(generation);
       await this.parts.index()?.drop(generation);
       if (folder !== undefined) this.parts.models.forget(folder);
       this.parts.log.info({ generation }, "a generation is retired");
@@ -174,31 +180,15 @@ export class LiveGenerations implements Generations {
 
   /** Whether rows are being pooled for a generation that is to answer: a catalogue that need not be made now would have it begin anew. */
   get pooling(): boolean {
-    return this.record.next !== null && !this.pooled.has(this.record.next);
+    return this.record.next !== null && !this.ready.isPooled(this.record.next);
   }
 
   /** Goes on with what was published; cheap, and done after each batch. */
   look(): void {
-    const index = this.parts.index();
-    if (!index) return;
-    for (const { generation } of this.record.live) {
-      if (this.ready.has(generation)) continue;
-      const space = index.space(generation);
-      if (!space || (!this.pooled.has(generation) && !this.isPooled(space))) continue;
-      if (space.complete) this.ready.add(generation);
-    }
+    this.ready.look(this.record.live);
     const { next } = this.record;
     if (next !== null && this.ready.has(next) && !this.switching) void this.switchTo(next);
     for (const done of this.waiting.splice(0)) done();
-  }
-
-  /** From here on its shards are built. */
-  private isPooled(space: SearchSpace): boolean {
-    if (this.parts.index()?.hasAllOf(this.neededCatalogue) !== true) return false;
-    this.pooled.add(space.generation);
-    space.start();
-    this.parts.log.info({ generation: space.generation, users: space.users.size }, "every user is pooled in the new generation");
-    return true;
   }
 
   private async switchTo(next: Generation): Promise<void> {
@@ -217,7 +207,7 @@ export class LiveGenerations implements Generations {
   private async serve(generation: Generation): Promise<void> {
     const { index, log, onServing } = this.parts;
     const previous = this.serving;
-    await this.write({ ...this.record, serving: generation, previous, next: null });
+    await this.write(answering(this.record, generation));
     const space = index()?.serve(generation);
     if (space) onServing(space);
     log.info({ generation, previous }, "this generation answers now");
@@ -232,22 +222,12 @@ export class LiveGenerations implements Generations {
 
   private status(): GenerationsStatus {
     const { serving, previous, next, live } = this.record;
-    return { serving, previous, next, generations: live.map((ref) => this.statusOf(ref)) };
-  }
-
-  private statusOf(ref: LiveGeneration): GenerationStatus {
-    const { generation } = ref;
-    const space = this.parts.index()?.space(generation);
-    const rows = space?.users.size ?? 0;
-    const pooled = this.pooled.has(generation) ? 1 : Math.min(1, rows / Math.max(1, this.parts.users()));
-    const waits = this.pooled.has(generation) ? "building" : "pooling";
-    const state = generation === this.serving ? "active" : this.ready.has(generation) ? "ready" : waits;
-    return { ref, state, pooled, rows, items: space?.items?.outputs.size ?? 0 };
+    return { serving, previous, next, generations: live.map((ref) => this.ready.statusOf(ref, serving)) };
   }
 
   private async numberRetired(catalogue: CatalogueNumber | 0): Promise<void> {
     const { retired } = this.record;
-    if (catalogue === 0 || retired.every((one) => one.catalogue !== undefined)) return;
+    if (catalogue === 0 || catalogue === NOT_MADE_YET || retired.every((one) => one.catalogue !== undefined)) return;
     await this.write({ ...this.record, retired: retired.map((one) => ({ catalogue, ...one })) });
   }
 
@@ -262,6 +242,13 @@ export class LiveGenerations implements Generations {
     return done;
   }
 }
+
+const answering = (record: GenerationsRecord, serving: Generation): GenerationsRecord => ({
+  ...record,
+  serving,
+  previous: record.serving,
+  next: null,
+});
 
 /** Where nothing was ever published. */
 const asBefore = (untrained: GenerationRef): GenerationsRecord => ({

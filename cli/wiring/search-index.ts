@@ -17,6 +17,9 @@ import { SearchSpace, type SpaceOptions } from "./search-space.js";
 /** Side information handed to the read model in one call. */
 const INFOS_A_CALL = 4_096;
 const NOTHING = 0 as Offset;
+/** How often items are looked at that a model does not know, and how many of each space: some milliseconds of this thread. */
+const LOOK_EVERY_MS = 500;
+const NEW_ITEMS_A_LOOK = 500;
 
 /** A live generation, and the vectors that its users pool. */
 export interface LiveSpace {
@@ -44,6 +47,7 @@ export class SearchIndex implements RowPublisher {
   /** Generations came or went since the last save. */
   private otherSpaces = false;
   private saving: Promise<unknown> = Promise.resolve();
+  private looking: NodeJS.Timeout | undefined;
 
   private constructor(
     readonly model: NativeReadModel,
@@ -95,6 +99,9 @@ export class SearchIndex implements RowPublisher {
   /** Begins to rebuild shards of the space that answers in the background, where they have graphs. */
   start(): void {
     this.serves.start();
+    this.looking = setInterval(() => {
+      for (const space of this.spaces.values()) space.lookAtNewItems(NEW_ITEMS_A_LOOK);
+    }, LOOK_EVERY_MS);
   }
 
   /** What answers. */
@@ -109,6 +116,15 @@ export class SearchIndex implements RowPublisher {
   /** Whether every row that is here is of the catalogue or a later one, so that its vectors in each of its generations are here too. */
   hasAllOf(catalogue: CatalogueNumber | 0): boolean {
     return [...this.rows.values()].every((rows) => rows.catalogue >= catalogue && !rows.migrating);
+  }
+
+  /** By partition: which catalogue its rows are of. */
+  rowsAre(): RowsAre[] {
+    return [...this.rows.values()];
+  }
+
+  generations(): Generation[] {
+    return [...this.spaces.keys()];
   }
 
   /** A space for a generation, before the first batch that has its vectors; its items have theirs when this resolves. */
@@ -193,6 +209,7 @@ export class SearchIndex implements RowPublisher {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.looking);
     for (const space of this.spaces.values()) await space.close();
     this.model.close();
   }

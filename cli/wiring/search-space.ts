@@ -1,5 +1,6 @@
 import type { IndexFiles, SpaceParts } from "../../index/index-files.js";
 import type { ItemShards } from "../../index/item-shards.js";
+import { NewItems } from "../../index/new-items.js";
 import type { NativeReadModel } from "../../index/read-model/native-read-model.js";
 import { publisherSettings } from "../../index/shards/publisher-settings.js";
 import { type PublisherStats, ShardPublisher } from "../../index/shards/shard-publisher.js";
@@ -10,6 +11,7 @@ import type { Generation } from "../../schemas/ids.js";
 import type { IndexShardRows } from "../../schemas/ports/admin.js";
 import type { PublishedRows } from "../../schemas/ports/row-source.js";
 import type { Position } from "../../schemas/position.js";
+import { modelStoreOf } from "./item-vectors.js";
 import { type ItemShardsOptions, itemRows, openItemShards } from "./open-item-shards.js";
 import { buildsGraphs } from "./vector-engines.js";
 
@@ -32,6 +34,8 @@ export class SearchSpace implements SpaceParts {
     readonly items: ItemShards | undefined,
     /** Up to where its files have everything; undefined: there are none. */
     readonly savedAt: Position | undefined,
+    /** Items that the model does not know; undefined where it says nothing of such. */
+    private readonly newItems: NewItems | undefined,
   ) {
     this.swapped = savedAt === undefined;
     const { config, log, onSwap, ref } = options;
@@ -52,14 +56,16 @@ export class SearchSpace implements SpaceParts {
   static async open(options: SpaceOptions, files: IndexFiles, model: NativeReadModel): Promise<SearchSpace> {
     const saved = await savedUsers(options, files, model);
     if (!saved) return SearchSpace.create(options, model);
-    return new SearchSpace(options, saved.engine, await openItemShards(options, files, model), saved.position);
+    const items = await openItemShards(options, files, model);
+    return new SearchSpace(options, saved.engine, items, saved.position, await newItemsOf(options, saved.engine, items, model));
   }
 
   static async create(options: SpaceOptions, model: NativeReadModel): Promise<SearchSpace> {
     const { ef, driftCosine, shards, storage } = options.config.index;
     const { dims, generation } = options.ref;
     const users = EmbeddedEngine.create({ dims, metric: "cosine", generation, ef, shards, storage, driftCosine });
-    return new SearchSpace(options, users, await openItemShards(options, undefined, model), undefined);
+    const items = await openItemShards(options, undefined, model);
+    return new SearchSpace(options, users, items, undefined, await newItemsOf(options, users, items, model));
   }
 
   get ref(): GenerationRef {
@@ -87,6 +93,11 @@ export class SearchSpace implements SpaceParts {
   /** Items that the read model has numbered since. */
   followItems(model: NativeReadModel): void {
     if (!this.filling) this.items?.follow(model);
+  }
+
+  /** Some of the items that the model does not know get vectors of what is known of them. */
+  lookAtNewItems(most: number): void {
+    if (!this.filling) this.newItems?.look(most);
   }
 
   /** @param gone users who are erased; @param ordinals of the rows */
@@ -144,6 +155,26 @@ export class SearchSpace implements SpaceParts {
     await this.users.close();
     await this.publisher.settled();
     await this.items?.close();
+  }
+}
+
+/** Without them a generation answers all the same, but for what is new. */
+async function newItemsOf(
+  { config, ref, log }: SpaceOptions,
+  users: EmbeddedEngine,
+  items: ItemShards | undefined,
+  readModel: NativeReadModel,
+): Promise<NewItems | undefined> {
+  if (items === undefined) return undefined;
+  try {
+    const provisional = await modelStoreOf(config).newItems(ref);
+    if (provisional === undefined) return undefined;
+    const userVector = (ordinal: number): Float32Array | undefined => users.vector(ordinal);
+    return new NewItems({ dims: ref.dims, items, userVector, readModel, vectorsOf: (item) => provisional.vectorsOf(item) });
+  } catch (err) {
+    if (!(err instanceof KindredError)) throw err;
+    log.warn({ err, generation: ref.generation }, "new items get no vectors: what the model says of them cannot be read");
+    return undefined;
   }
 }
 

@@ -12,6 +12,7 @@ import type { UserHistory } from "../../schemas/ports/admin.js";
 import { EventWeights } from "../../state/event-weight.js";
 import { type EventRowOptions, EventRows } from "../../streams/files/event-rows.js";
 import { type FileFormat, FileRows, formatOfName } from "../../streams/files/file-rows.js";
+import type { ItemRowOptions } from "../../streams/files/item-rows.js";
 import { itemsFromFile } from "../../streams/files/items-from-file.js";
 import { decodeRecord } from "../../streams/record-codec.js";
 import type { ServerClient } from "../server-client.js";
@@ -36,6 +37,12 @@ export interface EventSource extends EventRowOptions {
   readonly until?: EpochMs;
 }
 
+/** A file of side information and how it is read. */
+export interface ItemsSource extends ItemRowOptions {
+  readonly path: string;
+  readonly format?: FileFormat;
+}
+
 /** How reading goes, and what of it is told. */
 export interface Reading {
   readonly signal: AbortSignal;
@@ -45,7 +52,7 @@ export interface Reading {
 }
 
 /** A split file, with side information where a file of it is given. */
-export async function setOfSplit(path: string, items: string | undefined, reading: Reading): Promise<ReadSet> {
+export async function setOfSplit(path: string, items: ItemsSource | undefined, reading: Reading): Promise<ReadSet> {
   const histories = await readHistories(path);
   if (items === undefined) return { set: { histories }, rejected: 0 };
   const known = new Set(histories.items);
@@ -55,7 +62,7 @@ export async function setOfSplit(path: string, items: string | undefined, readin
 }
 
 /** Files of events, as `replay` reads them. @throws KindredError FILE_FORMAT, also where no line of them is an event */
-export async function setOfFiles(config: Config, source: EventSource, items: string | undefined, reading: Reading): Promise<ReadSet> {
+export async function setOfFiles(config: Config, source: EventSource, items: ItemsSource | undefined, reading: Reading): Promise<ReadSet> {
   const taker = new EventTaker(config, source);
   let rejected = 0;
   for (const path of source.paths) rejected += await readEvents(config, path, source, taker, reading);
@@ -184,16 +191,15 @@ async function readEvents(
 
 /** @returns how many lines were rejected */
 async function readItems(
-  path: string,
+  { path, format, map }: ItemsSource,
   { signal, onRejected }: Reading,
   take: (info: ItemInfo) => void,
   taken: ReadonlyMap<ItemId, ItemInfo>,
 ): Promise<number> {
-  const map = { columns: {}, constants: {} };
   // Labels of one item may be spread over the file.
   const stored = async (ids: readonly ItemId[]): Promise<(ItemInfo | undefined)[]> => ids.map((id) => taken.get(id));
   let rejected = 0;
-  for await (const batch of itemsFromFile(path, { format: formatFor(path), map, signal, stored })) {
+  for await (const batch of itemsFromFile(path, { format: formatFor(path, format), map, signal, stored })) {
     for (const info of batch.items) take(info);
     for (const { line, code, message } of batch.rejected) onRejected(code, message, `${path} line ${line}`);
     rejected += batch.rejected.length;

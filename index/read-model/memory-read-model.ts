@@ -232,9 +232,9 @@ export class MemoryReadModel implements ReadModelWriter, ReadModelReader {
     checkLimit(limit);
     const sums = new Map<number, number>();
     seeds.forEach((seed, s) => {
-      const listeners = this.#listenersOf(seed);
+      const listeners = this.#listenersOf(seed).slice(0, this.#limits.listenersPerSeed);
       const together = new Map<number, number>();
-      for (const user of listeners) for (const item of user.liked.keys()) together.set(item, (together.get(item) ?? 0) + 1);
+      for (const user of listeners) for (const item of this.#users[user]!.liked.keys()) together.set(item, (together.get(item) ?? 0) + 1);
       for (const [item, co] of together) {
         const cosine = co / Math.sqrt(listeners.length * this.#items[item]!.users);
         sums.set(item, (sums.get(item) ?? 0) + weights[s]! * cosine);
@@ -255,6 +255,12 @@ export class MemoryReadModel implements ReadModelWriter, ReadModelReader {
     checkLimit(limit);
     const newest = new Set([...this.#publications].reverse().filter((ordinal) => this.#users[ordinal] !== null));
     return Uint32Array.from([...newest].slice(0, limit));
+  }
+
+  listenersOf(item: ItemOrdinal, limit: number): Uint32Array {
+    checkOrdinals(Uint32Array.of(item), this.#items.length, "item");
+    checkLimit(limit);
+    return Uint32Array.from(this.#listenersOf(item).slice(0, limit));
   }
 
   itemCount(): number {
@@ -319,10 +325,9 @@ export class MemoryReadModel implements ReadModelWriter, ReadModelReader {
     return ordinal;
   }
 
-  #listenersOf(item: number): User[] {
+  #listenersOf(item: number): number[] {
     const listeners = new Set([...this.#items[item]!.listeners].reverse());
-    const holding = [...listeners].map((ordinal) => this.#users[ordinal]).filter((user) => user?.liked.has(item));
-    return (holding as User[]).slice(0, this.#limits.listenersPerSeed);
+    return [...listeners].filter((user) => this.#users[user]?.liked.has(item));
   }
 
   #rank(scores: ReadonlyMap<number, number>, limit: number): Ranked<ItemOrdinal> {

@@ -159,6 +159,10 @@ export class NativeReadModel implements ReadModelWriter, ReadModelReader {
     return translated(() => this.#native.recentUsers(limit));
   }
 
+  listenersOf(item: ItemOrdinal, limit: number): Uint32Array {
+    return translated(() => this.#native.listenersOf(item, limit));
+  }
+
   itemCount(): number {
     return translated(() => this.#native.itemCount());
   }

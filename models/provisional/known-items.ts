@@ -3,8 +3,8 @@ import type { ItemInfo } from "../../schemas/item.js";
 import type { Histories, ItemMatrix, ItemModel } from "../../schemas/model.js";
 import { type SeededRandom, sampleOf } from "../evaluation/seeded-random.js";
 
-/** Items of the model that stand in for new ones: as many as teach a map of some hundred dimensions. */
-const MOST_ITEMS = 10_000;
+/** Items of the model that stand in for new ones: as many as teach a map, but for large dimensions no more than seconds allow. */
+const mostItems = (dims: number): number => Math.max(4 * dims, Math.min(10_000, Math.floor(2e8 / dims ** 2)));
 
 /** A model's items as they would be if they were new: output and input vector in one, less their means. */
 export interface KnownItem {
@@ -58,7 +58,7 @@ export function knownItems(
   infos: ReadonlyMap<ItemId, ItemInfo>,
   seed: number,
 ): KnownItem[] {
-  return Array.from(sampleOf(rows.length, MOST_ITEMS, seed), (place) => {
+  return Array.from(sampleOf(rows.length, mostItems(model.input.dims), seed), (place) => {
     const row = rows[place]!;
     return { row, item: model.items[row]!, info: infos.get(model.items[row]!), target: targetAt(model, row, mean) };
   });
@@ -83,8 +83,8 @@ export function knownUsers({ items, input }: ItemModel, { items: named, users, s
 }
 
 /**
- * The mean of so many of an item's listeners, each pooled without the item, which nobody has when it is new. undefined: fewer have it
- * together with something else.
+ * The mean of so many of an item's listeners, each pooled without the item, which nobody has when it is new, and of length 1, as an index
+ * keeps users. undefined: fewer have it together with something else.
  */
 export function meanListener(
   { histories, sums, listeners }: KnownUsers,
@@ -99,8 +99,20 @@ export function meanListener(
   for (let i = 0; i < count; i++) {
     const j = i + random.below(able.length - i);
     [able[i], able[j]] = [able[j]!, able[i]!];
-    const [sum, others] = [sums[able[i]!]!, histories[able[i]!]!.length - 1];
-    for (let d = 0; d < dims; d++) mean[d]! += (sum[d]! - values[row * dims + d]!) / others / count;
+    addDirection(
+      mean,
+      sums[able[i]!]!.map((sum, d) => sum - values[row * dims + d]!),
+      1 / count,
+    );
   }
   return mean;
+}
+
+/** Adds `share` of a vector brought to length 1; nothing of zeros. */
+export function addDirection(to: Float64Array, vector: ArrayLike<number>, share: number): void {
+  let squares = 0;
+  for (let d = 0; d < to.length; d++) squares += vector[d]! ** 2;
+  if (squares === 0) return;
+  const factor = share / Math.sqrt(squares);
+  for (let d = 0; d < to.length; d++) to[d]! += vector[d]! * factor;
 }

@@ -10,10 +10,27 @@ interface Label {
 export class LabelMeans {
   readonly #labels = new Map<string, Label>();
   readonly #length: number;
-  #items = 0;
+  #items: number;
 
-  constructor(length: number) {
+  /** @param items how many gave their labels already */
+  constructor(length: number, items = 0) {
     this.#length = length;
+    this.#items = items;
+  }
+
+  get items(): number {
+    return this.#items;
+  }
+
+  /** The labels of most items, with how many these are and their mean: at most so many, ties by name. */
+  strongest(most: number): { readonly name: string; readonly count: number; readonly mean: Float64Array }[] {
+    const all = [...this.#labels].sort(([a, x], [b, y]) => y.count - x.count || (a < b ? -1 : 1)).slice(0, most);
+    return all.map(([name, { count, sum }]) => ({ name, count, mean: sum.map((x) => x / count) }));
+  }
+
+  /** A label that so many items have, as `strongest` gave it. */
+  set(name: string, count: number, mean: ArrayLike<number>): void {
+    this.#labels.set(name, { count, sum: Float64Array.from(mean, (x) => x * count) });
   }
 
   add(labels: Iterable<string>, vector: Float64Array): void {

@@ -5,6 +5,7 @@ void InitVectorIndex(Napi::Env env, Napi::Object exports);
 void InitReadModel(Napi::Env env, Napi::Object exports);
 void InitCipher(Napi::Env env, Napi::Object exports);
 void InitSkipGram(Napi::Env env, Napi::Object exports);
+void InitInteractionGraph(Napi::Env env, Napi::Object exports);
 
 static Napi::Object InitAddon(Napi::Env env, Napi::Object exports) {
 #if __has_include("vector_index_binding.cc")
@@ -18,6 +19,9 @@ static Napi::Object InitAddon(Napi::Env env, Napi::Object exports) {
 #endif
 #if __has_include("skip_gram_binding.cc")
   InitSkipGram(env, exports);
+#endif
+#if __has_include("interaction_graph_binding.cc")
+  InitInteractionGraph(env, exports);
 #endif
   return exports;
 }

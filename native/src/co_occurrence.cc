@@ -24,21 +24,32 @@ struct Score {
 }  // namespace
 
 // The newest entries first, each user once, only who likes the seed now.
-void ReadModel::CollectListeners(uint32_t seed, std::vector<const UserRow*>& out) const {
+void ReadModel::CollectListeners(uint32_t seed, uint32_t most, std::vector<const UserRow*>& out, std::vector<uint32_t>* users) const {
   out.clear();
   const Ring* ring = item_listeners_[seed].load(std::memory_order_acquire);
   if (ring == nullptr) return;
   const uint64_t head = ring->head.load(std::memory_order_acquire);
   const uint32_t held = ring->held(head);
   OrdinalTable<uint8_t> seen;
-  for (uint32_t back = 0; back < held && out.size() < limits_.listeners_per_seed; back++) {
+  for (uint32_t back = 0; back < held && out.size() < most; back++) {
     const uint32_t user = ring->Back(head, back);
     uint8_t& already = seen[user];
     if (already != 0) continue;
     already = 1;
     const UserRow* row = this->row(user);
-    if (row != nullptr && Likes(*row, seed)) out.push_back(row);
+    if (row == nullptr || !Likes(*row, seed)) continue;
+    out.push_back(row);
+    if (users != nullptr) users->push_back(user);
   }
+}
+
+std::vector<uint32_t> ReadModel::ListenersOf(uint32_t item, uint32_t limit) {
+  const EpochGuard guard(epochs_);
+  CheckItems(&item, 1);
+  std::vector<const UserRow*> rows;
+  std::vector<uint32_t> users;
+  CollectListeners(item, limit, rows, &users);
+  return users;
 }
 
 Ranked ReadModel::CoOccurring(const std::vector<uint32_t>& seeds, const std::vector<float>& weights, const std::vector<uint32_t>& exclude, uint32_t limit) {
@@ -49,7 +60,7 @@ Ranked ReadModel::CoOccurring(const std::vector<uint32_t>& seeds, const std::vec
   std::vector<const UserRow*> listeners;
   std::vector<uint32_t> touched;
   for (size_t s = 0; s < seeds.size(); s++) {
-    CollectListeners(seeds[s], listeners);
+    CollectListeners(seeds[s], limits_.listeners_per_seed, listeners, nullptr);
     touched.clear();
     for (const UserRow* row : listeners)
       for (uint32_t i = 0; i < row->count; i++) {

@@ -127,6 +127,8 @@ class ReadModel {
   Ranked CoOccurring(const std::vector<uint32_t>& seeds, const std::vector<float>& weights, const std::vector<uint32_t>& exclude, uint32_t limit);
   Ranked PopularItems(uint32_t limit);
   std::vector<uint32_t> RecentUsers(uint32_t limit);
+  // Who holds the item with a weight above 0 now, newest first, of those that its log has.
+  std::vector<uint32_t> ListenersOf(uint32_t item, uint32_t limit);
   // Items numbered so far; unlike stats(), which looks at every bucket, it costs nothing.
   uint32_t item_count() const { return items_.live(); }
   Stats stats();
@@ -152,7 +154,7 @@ class ReadModel {
   void Publish(uint32_t user, UserRow* fresh);
   void Erase(uint32_t user);
   void Join(uint32_t item, uint32_t user);
-  void CollectListeners(uint32_t seed, std::vector<const UserRow*>& out) const;
+  void CollectListeners(uint32_t seed, uint32_t most, std::vector<const UserRow*>& out, std::vector<uint32_t>* users) const;
   Ranked Rank(std::vector<std::pair<uint32_t, float>>& scored, uint32_t limit) const;
 
   const Limits limits_;

@@ -38,7 +38,7 @@ Napi::Function ReadModelWrap::Define(Napi::Env env) {
                       InstanceMethod<&ReadModelWrap::FingerprintDistances>("fingerprintDistances"),
                       InstanceMethod<&ReadModelWrap::ItemsOfNeighbors>("itemsOfNeighbors"),
                       InstanceMethod<&ReadModelWrap::CoOccurring>("coOccurring"), InstanceMethod<&ReadModelWrap::PopularItems>("popularItems"),
-                      InstanceMethod<&ReadModelWrap::RecentUsers>("recentUsers"), InstanceMethod<&ReadModelWrap::GetStats>("stats"),
+                      InstanceMethod<&ReadModelWrap::RecentUsers>("recentUsers"), InstanceMethod<&ReadModelWrap::ListenersOf>("listenersOf"), InstanceMethod<&ReadModelWrap::GetStats>("stats"),
                       InstanceMethod<&ReadModelWrap::ItemCount>("itemCount"),
                       InstanceMethod<&ReadModelWrap::Save>("save"), InstanceMethod<&ReadModelWrap::Load>("load")});
 }

@@ -67,6 +67,7 @@ class ReadModelWrap : public Napi::ObjectWrap<ReadModelWrap> {
   Napi::Value CoOccurring(const Napi::CallbackInfo& info);
   Napi::Value PopularItems(const Napi::CallbackInfo& info);
   Napi::Value RecentUsers(const Napi::CallbackInfo& info);
+  Napi::Value ListenersOf(const Napi::CallbackInfo& info);
 
   std::shared_ptr<ReadModel> model_;
   uint32_t handle_ = 0;

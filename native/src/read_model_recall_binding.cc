@@ -125,4 +125,10 @@ Napi::Value ReadModelWrap::RecentUsers(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&]() -> Napi::Value { return ToUint32Array(info.Env(), model().RecentUsers(Limit(info[0]))); });
 }
 
+Napi::Value ReadModelWrap::ListenersOf(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&]() -> Napi::Value {
+    return ToUint32Array(info.Env(), model().ListenersOf(Ordinal(info[0]), Limit(info[1])));
+  });
+}
+
 }  // namespace kindred::read_model

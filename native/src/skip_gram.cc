@@ -39,7 +39,8 @@ Data Checked(Data data) {
   for (size_t i = 0; i < items; i++) {
     if (!(data.weights[i] >= 0 && data.weights[i] <= 1e30f)) RefuseArgument("weights are finite, from 0");
     if (!(data.keep[i] >= 0 && data.keep[i] <= 1)) RefuseArgument("keep is from 0 to 1");
-    if (data.strata[i] >= items) RefuseArgument("strata are numbered below the count of items");
+    // Types of nodes may be more than there are nodes.
+    if (!data.walks && data.strata[i] >= items) RefuseArgument("strata are numbered below the count of items");
   }
   return data;
 }
@@ -370,6 +371,14 @@ void Trainer::Step(const std::vector<uint32_t>& own, const std::vector<uint32_t>
   progress_.pairs += scratch.pairs;
   progress_.loss += scratch.loss;
   progress_.loss_pairs += scratch.loss_pairs;
+}
+
+std::vector<uint32_t> Trainer::WalkOf(uint32_t epoch, uint32_t walker) const {
+  if (!walks_ || walker >= walks_->walkers()) RefuseArgument("there is no such walker");
+  Random random = RandomOf(settings_.seed, epoch, walker);
+  std::vector<uint32_t> nodes;
+  walks_->Walk(walker, random, nodes);
+  return nodes;
 }
 
 }  // namespace kindred::skip_gram

@@ -82,6 +82,8 @@ class Trainer {
   void Write(const Tables& tables, const Progress& progress);
   // One step with a block and negatives of the caller's choice, for tests.
   void Step(const std::vector<uint32_t>& own, const std::vector<uint32_t>& negatives, float rate);
+  // The walk that training makes for a walker in an epoch, for tests.
+  std::vector<uint32_t> WalkOf(uint32_t epoch, uint32_t walker) const;
 
  private:
   // Of one thread.

@@ -107,7 +107,7 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
                        {InstanceAccessor<&TrainerObject::Kernel>("kernel"), InstanceMethod<&TrainerObject::Train>("train", napi_default, state),
                         InstanceMethod<&TrainerObject::Stop>("stop"), InstanceMethod<&TrainerObject::GetProgress>("progress"),
                         InstanceMethod<&TrainerObject::Read>("read"), InstanceMethod<&TrainerObject::Write>("write"),
-                        InstanceMethod<&TrainerObject::Step>("step")});
+                        InstanceMethod<&TrainerObject::Step>("step"), InstanceMethod<&TrainerObject::Walk>("walk")});
   }
 
   // (settings and data in one object)
@@ -206,6 +206,16 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
       NotWhileRunning();
       trainer_->Step(IntegersOf(info[0], "own"), IntegersOf(info[1], "negatives"), static_cast<float>(NumberOf(info[2], "rate", 0, 10)));
       return info.Env().Undefined();
+    });
+  }
+
+  // (epoch, walker) -> nodes
+  Napi::Value Walk(const Napi::CallbackInfo& info) {
+    return Answer(info.Env(), [&]() -> Napi::Value {
+      const auto nodes = trainer_->WalkOf(IntegerOf(info[0], "epoch", 0, UINT32_MAX), IntegerOf(info[1], "walker", 0, UINT32_MAX));
+      auto array = Napi::Uint32Array::New(info.Env(), nodes.size());
+      std::copy(nodes.begin(), nodes.end(), array.Data());
+      return array;
     });
   }
 

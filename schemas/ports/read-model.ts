@@ -113,6 +113,8 @@ export interface ReadModelReader {
   popularItems(limit: number): Ranked<ItemOrdinal>;
   /** Most recently published first, among a bounded number of publications: a last rung for u2u. */
   recentUsers(limit: number): Uint32Array;
+  /** Who has the item in the profile now with weight > 0, newest first, of a bounded number who came to it. */
+  listenersOf(item: ItemOrdinal, limit: number): Uint32Array;
   /** Items numbered so far: their ordinals are all below it. Cheap, unlike `stats`. */
   itemCount(): number;
   stats(): ReadModelStats;

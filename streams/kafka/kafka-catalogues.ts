@@ -90,6 +90,11 @@ export class KafkaCatalogues implements CatalogueStore {
     });
   }
 
+  /** Sends another record of whoever makes the catalogues: fenced as they are. @throws KindredError OWNERSHIP_LOST, BROKER_FAILED; it leads no more then */
+  async send(record: OutRecord): Promise<void> {
+    await this.transactions.run((send) => send([record]));
+  }
+
   /** Reads the topic to its end where the catalogue is not at hand. @throws KindredError BROKER_FAILED, STATE_CORRUPT, DIRECTORY_NEWER */
   async get(number: CatalogueNumber, signal?: AbortSignal): Promise<Catalogue | undefined> {
     const decoded = this.decoded.get(number);

@@ -69,3 +69,59 @@ describe("kindred train item2vec", () => {
     await expect(loadModel(into)).rejects.toMatchObject({ code: "MODEL_INVALID" });
   });
 });
+
+describe("kindred train metapath2vec", () => {
+  it("makes a folder with every type of nodes of event files and side information, and says what was rejected", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "kindred-train-command-"));
+    try {
+      const file = (name: string, text: string): string => {
+        writeFileSync(join(directory, name), text);
+        return join(directory, name);
+      };
+      const line = (_: unknown, i: number): string =>
+        `u${i % 20},${i % 3 === 0 ? "podcast" : "song"}:${i % 7},${i % 2 === 0 ? "like" : "play"},${i + 1}`;
+      const events = file("events.csv", `who,what,action,ts\n${Array.from({ length: 300 }, line).join("\n")}\nx,,play,1\n`);
+      const items = file("items.tsv", "id\tband\ttags\nsong:1\tann\tcalm\nsong:2\tann\tcalm\npodcast:3\tbob\ttalk\n");
+      const into = join(directory, "model");
+      const source = ["--from", events, "--map", "user=who,item=what", "--items", items, "--items-map", "item=id,creators=band"];
+      const settings = ["--dims", "8", "--epochs", "2", "--threads", "1", "--heterogeneous-negatives"];
+      const path = [
+        "--path",
+        "user-song-user,user-(like)item-(like)user,user-song-artist-song-user",
+        "--context",
+        "user~item,item~item,creator~song",
+      ];
+      const { code, out, err } = await runCommand(["train", "metapath2vec", ...source, "--out", into, ...settings, ...path, "--json"]);
+      expect([code, err]).toEqual([0, expect.stringMatching(/^warning EVENT_ITEM: .*events.csv line 302\)\n$/)]);
+      expect(JSON.parse(out)).toMatchObject({ done: true, users: 20, events: 300, rejected: 1, into });
+      const { model, manifest, losses } = await loadModel(into, { nodes: true });
+      expect(model.nodes!.map(({ type, ids, vectors }) => [type, ids.length, vectors.values.length / vectors.dims])).toEqual([
+        ["user", 20, 20],
+        ["creator", 2, 2],
+      ]);
+      expect(manifest).toMatchObject({ kind: "metapath2vec", settings: { heterogeneousNegatives: true, path: path[1] } });
+      expect(losses.length).toBeGreaterThan(0);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
+  it.each([
+    [["--train", "a", "--from", "b"], /--train or --from, not both/],
+    [["--items", "a"], /--items goes with/],
+    [["--from", "kafka"], /source.kind is journal/],
+    [["--from", "journal", "b"], /source.kind is journal/],
+    [["--from", "events.what"], /name does not say the format/],
+    [["--from", "events.csv", "--since", "yesterday"], /not a time/],
+  ])("%j is wrong usage", async (args, message) => {
+    const directory = mkdtempSync(join(tmpdir(), "kindred-train-command-"));
+    writeFileSync(join(directory, "events.what"), "");
+    try {
+      const from = args.map((arg) => (arg === "events.what" ? join(directory, arg) : arg));
+      const end = await runCommand(["train", "metapath2vec", ...from, "--out", join(directory, "m"), "--data-dir", join(directory, "d")]);
+      expect(end).toMatchObject({ code: 2, err: expect.stringMatching(message) });
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+});

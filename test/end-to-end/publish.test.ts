@@ -84,10 +84,10 @@ describe("publishing to a running server", () => {
   function askAway(url: string): { readonly seen: Answer[]; readonly wrong: string[]; stop(): Promise<void> } {
     const [seen, wrong]: [Answer[], string[]] = [[], []];
     let going = true;
-    const check = (scenario: string, answer: Answer): void => {
+    const check = (scenario: string, who: string, answer: Answer): void => {
       seen.push(answer);
       const fault = faultOf(scenario, answer);
-      if (fault !== undefined) wrong.push(`${scenario}: ${fault}`);
+      if (fault !== undefined) wrong.push(`${scenario} of ${who}: ${fault}`);
     };
     const loop = async (one: (n: number) => Promise<void>): Promise<void> => {
       for (let n = 0; going; n++) await one(n).catch((error: unknown) => wrong.push(String(error)));
@@ -96,11 +96,11 @@ describe("publishing to a running server", () => {
     const get = (path: string): Promise<Answer> => ask<Answer>(`${url}/v1/recall/${path}`);
     const session = { events: items.slice(0, 3).map((item) => ({ item, action: "play" })) };
     const loops = [
-      loop(async (n) => check("u2u", await get(`u2u?user=${user(n)}&limit=20`))),
-      loop(async (n) => check("u2u", await get(`u2u?user=${user(n)}&limit=5&explain=true`))),
-      loop(async (n) => check("u2i", await get(`u2i?user=${user(n)}&limit=20`))),
-      loop(async (n) => check("u2i", await get(`u2i?user=${user(n)}&limit=5&explain=true`))),
-      loop(async () => check("u2i", await ask<Answer>(`${url}/v1/recall/u2i?limit=10`, session))),
+      loop(async (n) => check("u2u", user(n), await get(`u2u?user=${user(n)}&limit=20`))),
+      loop(async (n) => check("u2u", user(n), await get(`u2u?user=${user(n)}&limit=5&explain=true`))),
+      loop(async (n) => check("u2i", user(n), await get(`u2i?user=${user(n)}&limit=20`))),
+      loop(async (n) => check("u2i", user(n), await get(`u2i?user=${user(n)}&limit=5&explain=true`))),
+      loop(async () => check("u2i", "a session", await ask<Answer>(`${url}/v1/recall/u2i?limit=10`, session))),
     ];
     return {
       seen,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { GenerationRef } from "../../schemas/catalogue.js";
 import type { Generation } from "../../schemas/ids.js";
+import type { GenerationsRecord } from "../../schemas/ports/generations.js";
 import { KafkaGenerations } from "../../streams/kafka/kafka-generations.js";
 import { KafkaProducer } from "../../streams/kafka/kafka-producer.js";
 import { TopicLimits } from "../../streams/kafka/out-records.js";
@@ -65,4 +66,31 @@ it("generations that one node announces are told to all, once each, also across 
     { ...generation(2), dims: 128, at: 300 },
     { ...generation(10), at: 200 },
   ]);
+});
+
+it("the record of which are live is told to all and found again; one that is not readable is passed over", async () => {
+  const told: number[] = [];
+  const topic = fixture.topics.generations;
+  const follower = await fixture.follower(topic);
+  const onRecord = ({ serving }: GenerationsRecord): void => void told.push(serving);
+  const one = new KafkaGenerations({
+    ...fixture,
+    follower,
+    topic,
+    store: new MemoryStore(),
+    producer,
+    log: silent,
+    onGeneration: () => undefined,
+    onRecord,
+  });
+  await one.open();
+  const live = [{ ...generation(4), publishedAt: 100 }];
+  const four = 4 as Generation;
+  const record: GenerationsRecord = { highest: four, live, serving: four, previous: null, next: null, retired: [] };
+  const before = await one.record();
+  await producer.append([one.outRecord(record)]);
+  expect([before, await one.record()]).toEqual([undefined, record]);
+  await producer.append([one.outRecord({ ...record, serving: 5 as Generation })]);
+  expect([await one.record(), told]).toEqual([undefined, [4]]);
+  one.close();
 });

@@ -39,7 +39,7 @@ export class KafkaNodes {
     return directory;
   }
 
-  config(dataDir: string, kafka: object = {}): Config {
+  config(dataDir: string, kafka: object = {}, own: object = {}): Config {
     const names = ["events", "items", "changelog", "deadLetters", "catalogues", "generations", "files"];
     const ours = {
       brokers: this.brokers,
@@ -48,12 +48,12 @@ export class KafkaNodes {
       sessionTimeoutMs: 6_000,
       topics: Object.fromEntries(names.map((name) => [name, this.topic(name)])),
     };
-    const values = { dataDir, source: { kind: "kafka" }, generation0: { dims: 16 }, ...this.values };
+    const values = { dataDir, source: { kind: "kafka" }, generation0: { dims: 16 }, ...this.values, ...own };
     return buildConfig([{ where: () => "test", values: { ...values, kafka: { ...ours, ...this.kafka, ...kafka } } }]);
   }
 
   /** Starts one; `failed` resolves with what it cannot go on for. */
-  async start<Role extends "updater" | "recall">(role: Role, directory?: string, kafka: object = {}) {
+  async start<Role extends "updater" | "recall">(role: Role, directory?: string, kafka: object = {}, own: object = {}) {
     const path = directory ?? (await this.directory());
     const lines: LoggedLine[] = [];
     const note = (fields: object, message: string): void => void lines.push({ ...fields, message });
@@ -61,7 +61,7 @@ export class KafkaNodes {
     const failed = new Promise<unknown>((resolve) => {
       onFailed = resolve;
     });
-    const config = this.config(path, kafka);
+    const config = this.config(path, kafka, own);
     const options = { config, log: { debug: () => undefined, info: note, warn: note, error: note }, onFailed };
     type Node = Role extends "updater" ? KafkaUpdater : RecallNode;
     const node = (await (role === "updater" ? KafkaUpdater : RecallNode).open(options)) as Node;

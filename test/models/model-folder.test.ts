@@ -163,3 +163,53 @@ describe("a model folder", () => {
     await expect(saveModel(join(place, "thesis.txt"), model, description)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 });
+
+describe("nodes and losses in a folder", () => {
+  const vectors = (count: number) => ({ dims: 9, values: Float32Array.from({ length: 9 * count }, (_, i) => i / 7) });
+  const nodes = [
+    { type: "user", ids: ["u", 'odd "id"\n'], vectors: vectors(2) },
+    { type: "../type/ü", ids: ["x"], vectors: vectors(1) },
+    { type: "__type_ü", ids: [], vectors: vectors(0) },
+  ];
+  const losses = [
+    { share: 0.5, loss: 2.5 },
+    { share: 1, loss: 1.25 },
+  ];
+
+  it("come back as they were saved, nodes only where they are asked for; no name leads out of the folder", async () => {
+    const place = newPlace();
+    await saveModel(place, { ...model, nodes }, { ...description, losses });
+    const loaded = await loadModel(place, { nodes: true });
+    expect([loaded.model.nodes, loaded.losses]).toEqual([nodes, losses]);
+    expect((await loadModel(place)).model.nodes).toBeUndefined();
+    expect(readdirSync(place).sort()).toEqual(["input.npy", "items.jsonl", "losses.json", "manifest.json", "nodes", "output.npy"]);
+    expect(readdirSync(join(place, "nodes"))).toHaveLength(6);
+    expect(readdirSync(join(place, "nodes"))).toEqual(expect.arrayContaining(["user.jsonl", "user.npy"]));
+    await saveModel(place, model, description);
+    expect(readdirSync(place)).not.toContain("nodes");
+  });
+
+  it("are refused where they are damaged, or are none", async () => {
+    const place = newPlace();
+    const bad = [
+      { ...nodes[0]!, vectors: { dims: 9, values: new Float32Array(18).fill(Number.NaN) } },
+      { ...nodes[0]!, ids: ["u"] },
+    ];
+    for (const one of bad)
+      await expect(saveModel(place, { ...model, nodes: [one] }, description)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(saveModel(place, { ...model, nodes: [nodes[0]!, nodes[0]!] }, description)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    await saveModel(place, { ...model, nodes }, { ...description, losses });
+    const bytes = readFileSync(join(place, "nodes", "user.npy"));
+    bytes[bytes.length - 1]! ^= 1;
+    writeFileSync(join(place, "nodes", "user.npy"), bytes);
+    await expect(loadModel(place, { nodes: true })).rejects.toMatchObject({
+      code: "MODEL_INVALID",
+      where: join(place, "nodes", "user.npy"),
+    });
+    const manifest = readFileSync(join(place, "manifest.json"), "utf8");
+    writeFileSync(join(place, "manifest.json"), manifest.replaceAll("nodes/user.npy", "../input.npy"));
+    await expect(loadModel(place)).rejects.toMatchObject({ code: "MODEL_INVALID" });
+  });
+});

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { SeededRandom } from "../../models/evaluation/seeded-random.js";
-import { type NewItem, Provisional } from "../../models/provisional.js";
+import { Provisional } from "../../models/provisional.js";
 import type { ItemId } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
-import type { Histories, ItemModel } from "../../schemas/model.js";
+import type { Histories, ItemModel, NewItem } from "../../schemas/model.js";
 import { historiesOf } from "./evaluation/made-up-split.js";
 
 const TASTES = 4;
@@ -113,4 +113,32 @@ it("is the same for the same model, histories and seed, and finite for very litt
   const nobody = Provisional.fit(model, historiesOf({ u: ["elsewhere"] }), { infos });
   expect(nobody.vectorsOf({ listeners: [listener(1)] })).toBeUndefined();
   expect(nobody.vectorsOf(item)!.output.every(Number.isFinite)).toBe(true);
+});
+
+it("is kept in parts, and is the same again", () => {
+  const again = Provisional.of(
+    DIMS,
+    JSON.parse(JSON.stringify(fitted.parts()), (key, value) =>
+      key === "values" ? Float32Array.from(Object.values(value as object)) : value,
+    ) as never,
+  );
+  for (const item of [
+    { tags: ["tag 1", "everything"] },
+    { creators: ["creator 4"], listeners: [listener(0)] },
+    { listeners: Array(12).fill(listener(2)) },
+  ]) {
+    const [before, after] = [fitted.vectorsOf(item)!, again.vectorsOf(item)!];
+    for (const name of ["input", "output"] as const) for (let d = 0; d < DIMS; d++) expect(after[name][d]).toBeCloseTo(before[name][d]!, 4);
+  }
+  expect(again.vectorsOf({ tags: ["unheard of"] })).toBeUndefined();
+});
+
+it.each<[string, (parts: ReturnType<Provisional["parts"]>) => unknown]>([
+  ["a row that lacks", ({ vectors, about }) => ({ about, vectors: { ...vectors, values: vectors.values.subarray(2 * DIMS) } })],
+  ["NaN", ({ vectors, about }) => ({ about, vectors: { ...vectors, values: vectors.values.map((x, i) => (i === 3 ? Number.NaN : x)) } })],
+  ["no labels", ({ vectors, about: { labels: _, ...about } }) => ({ about, vectors })],
+  ["blends of other parts", ({ vectors, about }) => ({ about: { ...about, blends: { "0 tags": { weights: [1, 2], gain: 1 } } }, vectors })],
+  ["nothing", ({ vectors }) => ({ about: null, vectors })],
+])("refuses parts with %s", (_, damaged) => {
+  expect(() => Provisional.of(DIMS, damaged(fitted.parts()) as never)).toThrow();
 });

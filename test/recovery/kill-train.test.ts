@@ -10,8 +10,8 @@ it("a training that is killed goes on from its newest checkpoint, with one threa
     const file = join(directory.path, "train.txt");
     const line = (_: unknown, u: number): string =>
       `u${u} ${Array.from({ length: 30 }, (_, i) => `song:${(u * 31 + i * i * 7) % 499}`).join(" ")}`;
-    writeFileSync(file, Array.from({ length: 3000 }, line).join("\n"));
-    const train = (place: string): string[] => [
+    writeFileSync(file, Array.from({ length: 2000 }, line).join("\n"));
+    const train = (place: string, ...more: string[]): string[] => [
       "train",
       "item2vec",
       "--train",
@@ -20,11 +20,10 @@ it("a training that is killed goes on from its newest checkpoint, with one threa
       place,
       "--threads",
       "1",
-      "--checkpoint-every",
-      "0.1",
+      ...more,
     ];
     const [whole, killed] = [join(directory.path, "whole"), join(directory.path, "killed")];
-    const end = await kindred(train(killed), {
+    const end = await kindred(train(killed, "--checkpoint-every", "0.1"), {
       onSpawn: (child) =>
         void (async () => {
           while (!existsSync(join(killed, "checkpoint", "checkpoint.json")) && child.exitCode === null) await setTimeout(5);
@@ -43,4 +42,4 @@ it("a training that is killed goes on from its newest checkpoint, with one threa
   } finally {
     await directory.remove();
   }
-});
+}, 120_000);

@@ -11,6 +11,8 @@ export interface CatalogueLeaderParts {
   readonly resign: () => Promise<void>;
   /** Resolves when everything that is known of items by now is in the local store. */
   readonly itemsCaughtUp: () => Promise<void>;
+  /** What an earlier leader left of generations: before the first catalogue is made. */
+  readonly loadGenerations: () => Promise<void>;
   /** Tells recall nodes which generations the catalogues have. */
   readonly announce: () => Promise<void>;
   /** Resolves when the group has said, from now on, that this process is still a member with its partitions. */
@@ -19,6 +21,8 @@ export interface CatalogueLeaderParts {
 }
 
 const AGAIN_MS = 1_000;
+/** Who fails so writes no more until it has begun anew. */
+const LOST = new Set(["OWNERSHIP_LOST", "BROKER_FAILED"]);
 
 /** Whoever owns partition 0 makes the catalogues: one of a group, fenced as the rows are. */
 export class CatalogueLeader {
@@ -39,6 +43,19 @@ export class CatalogueLeader {
 
   itemsChanged(): void {
     this.keeper?.itemsChanged();
+  }
+
+  /** What only the leader may do. It begins anew where that failed. @throws KindredError WRONG_ROLE: another process leads; what `work` throws */
+  async leads<T>(work: (keeper: CatalogueKeeper) => Promise<T>): Promise<T> {
+    const { keeper, leading } = this;
+    if (!keeper || !leading)
+      throw new KindredError("WRONG_ROLE", "generations are changed by the updater that has partition 0; ask that one");
+    try {
+      return await work(keeper);
+    } catch (error) {
+      if (error instanceof KindredError && LOST.has(error.code)) this.lost(error, leading.signal);
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
@@ -64,9 +81,10 @@ export class CatalogueLeader {
   }
 
   private async lead(ends: AbortSignal): Promise<void> {
-    const { lead, itemsCaughtUp, announce, keeper } = this.parts;
+    const { lead, itemsCaughtUp, announce, keeper, loadGenerations } = this.parts;
     await itemsCaughtUp();
     await lead(ends);
+    await loadGenerations();
     const own = new CatalogueKeeper({ ...keeper, onError: (error) => this.lost(error, ends) });
     // From here on told of items, also of those that come while the first catalogue is being made.
     this.keeper = own;

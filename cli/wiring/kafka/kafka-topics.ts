@@ -4,6 +4,7 @@ import type { Config } from "../../../schemas/config.js";
 import { KindredError } from "../../../schemas/errors.js";
 import type { ItemId, Partition } from "../../../schemas/ids.js";
 import type { ItemInfo } from "../../../schemas/item.js";
+import type { GenerationStore, GenerationsRecord } from "../../../schemas/ports/generations.js";
 import type { KeyValueStore } from "../../../schemas/ports/key-value-store.js";
 import type { Log } from "../../../schemas/ports/log.js";
 import { openRocksStore } from "../../../state/rocks-store.js";
@@ -52,6 +53,7 @@ export class KafkaTopics {
   private readonly stopping = new AbortController();
   private told: Told = () => undefined;
   private onGeneration: (announced: GenerationRef) => void = () => undefined;
+  private onRecord: (record: GenerationsRecord) => void = () => undefined;
   /** Aborts when topics cannot be read any more. */
   readonly failed: AbortSignal;
 
@@ -83,6 +85,7 @@ export class KafkaTopics {
       ...common,
       topic: topics.generations,
       onGeneration: (announced) => this.onGeneration(announced),
+      onRecord: (record) => this.onRecord(record),
     });
     this.deadLetters = new KafkaDeadLetters({ ...common, rules: eventRulesOf(config), maxLetters: deadLetters.limit });
     this.files = new KafkaFiles(common);
@@ -136,6 +139,19 @@ export class KafkaTopics {
   /** From now on told what is new of items. */
   onItems(told: Told): void {
     this.told = told;
+  }
+
+  /** From now on told which generations are to be live. */
+  onLive(told: (record: GenerationsRecord) => void): void {
+    this.onRecord = told;
+  }
+
+  /** Which are to be live, written by whoever leads the catalogues. */
+  get generationStore(): GenerationStore {
+    return {
+      read: () => this.generations.record(),
+      write: (record) => this.catalogues.send(this.generations.outRecord(record)),
+    };
   }
 
   /** Tells which generations are live, where that is news. @throws KindredError BROKER_FAILED */

@@ -6,16 +6,18 @@ import type { PartitionState } from "../../../state/partition-state.js";
 import { PartitionSource } from "../../../streams/kafka/partition-source.js";
 import { foldSettingsOf, untrainedGeneration } from "../fold-configuration.js";
 import { GenerationVectors } from "../item-vectors.js";
+import { LiveGenerations } from "../live-generations.js";
 import type { NodeOptions, ServingNode } from "../serving-node.js";
 import { UpdaterCounters } from "../updater-counters.js";
 import { CatalogueLeader } from "./catalogue-leader.js";
 import { KafkaTopics } from "./kafka-topics.js";
+import { ledGenerations } from "./led-generations.js";
 import { recordsAtOnce } from "./memory-shares.js";
 import { OwnedPartition, type OwnedPartitionParts } from "./owned-partition.js";
 import { PartitionSlot } from "./partition-slot.js";
+import { patientVectors } from "./patient-vectors.js";
 import { appliedOf, ownerOf } from "./rows-of-partitions.js";
 import { StandbyPartition } from "./standby-partition.js";
-import { untrainedOnly } from "./untrained-generation.js";
 
 /** Its owner makes the catalogues. */
 const LEADING_PARTITION = 0 as Partition;
@@ -36,7 +38,9 @@ export class KafkaUpdater implements ServingNode {
     private readonly options: NodeOptions,
     private readonly topics: KafkaTopics,
   ) {
-    const { config, log, itemVectors = GenerationVectors.of(options.config).of } = options;
+    const { config, log } = options;
+    const vectors = GenerationVectors.of(config);
+    const itemVectors = options.itemVectors ?? patientVectors(vectors.of, log, this.stopping.signal);
     const { kafka, partitions, follower, catalogues, codec, items } = topics;
     const onFailed = (error: unknown): void => this.fail(error);
     this.source = new PartitionSource({
@@ -71,24 +75,37 @@ export class KafkaUpdater implements ServingNode {
       standby: (partition: Partition) => new StandbyPartition(parts, partition),
     };
     this.slots = topics.partitionNumbers.map((partition) => new PartitionSlot(partition, begin));
+    const live = new LiveGenerations({
+      store: topics.generationStore,
+      models: vectors.models,
+      itemVectors,
+      untrained: untrainedGeneration(config),
+      updateCatalogue: () => this.leader.leads((keeper) => keeper.update()),
+      index: () => undefined,
+      users: () => 0,
+      log,
+      onServing: () => undefined,
+      elsewhere: true,
+    });
     this.leader = new CatalogueLeader({
       log,
       keeper: {
         catalogues,
         items: () => items.all(),
         settings: foldSettingsOf(config),
-        generations: () => [untrainedGeneration(config)],
+        generations: () => live.refs(),
         publish: (next) => catalogues.publish(next),
         minIntervalMs: config.catalogue.minIntervalMs,
       },
       lead: (signal) => catalogues.lead(signal),
       resign: () => catalogues.resign(),
       itemsCaughtUp: () => items.caughtUp(this.stopping.signal),
+      loadGenerations: () => live.load(),
       announce: () => topics.announce([untrainedGeneration(config)]),
       confirmed: (signal) => this.source.confirmed(signal),
       onFailed,
     });
-    this.generations = untrainedOnly(untrainedGeneration(config), () => undefined);
+    this.generations = ledGenerations(this.leader, live, config);
     topics.onItems(() => this.leader.itemsChanged());
     topics.failed.addEventListener("abort", () => this.fail(topics.failed.reason));
   }

@@ -15,8 +15,9 @@ import { UpdaterCounters } from "../updater-counters.js";
 import { KafkaTopics } from "./kafka-topics.js";
 import { type OpenReplica, openReplica } from "./open-replica.js";
 import { openPartitionStore } from "./partition-stores.js";
+import { patientVectors } from "./patient-vectors.js";
+import { RecallGenerations } from "./recall-generations.js";
 import { appliedOf, ownerOf } from "./rows-of-partitions.js";
-import { untrainedOnly } from "./untrained-generation.js";
 
 /** How often in the time of the watchdog the end of the log is looked for. */
 const LOOKS = 4;
@@ -46,14 +47,26 @@ export class RecallNode implements ServingNode {
 
   private readonly itemVectors: ItemVectorsOf;
   readonly generations: ServingNode["generations"];
+  private readonly live: RecallGenerations;
 
   private constructor(
     private readonly options: NodeOptions,
     private readonly topics: KafkaTopics,
   ) {
-    const { config, itemVectors = GenerationVectors.of(config).of } = options;
-    this.itemVectors = itemVectors;
-    this.generations = untrainedOnly(untrainedGeneration(config), () => this.searchIndex);
+    const { config, log } = options;
+    this.itemVectors = options.itemVectors ?? patientVectors(GenerationVectors.of(config).of, log, this.stopping.signal);
+    this.live = new RecallGenerations({
+      untrained: untrainedGeneration(config),
+      itemVectors: this.itemVectors,
+      read: () => topics.generations.record(this.stopping.signal),
+      catalogue: (number) => topics.catalogues.get(number),
+      index: () => this.searchIndex,
+      users: () => this.rows(),
+      log,
+      onServing: (space) => options.onServing?.(space),
+    });
+    this.generations = this.live.port;
+    topics.onLive((record) => this.live.told(record));
   }
 
   /** Takes the directory. @throws KindredError DIRECTORY_IN_USE, BROKER_FAILED, TOPIC_MISMATCH, ... */
@@ -70,6 +83,7 @@ export class RecallNode implements ServingNode {
     const { signal } = this.stopping;
     await topics.start(signal);
     await topics.followGenerations([untrainedGeneration(this.options.config)], signal, (error) => this.fail(error));
+    await this.live.load();
     for (const partition of topics.partitionNumbers) this.followed.set(partition, await this.openReplica(partition));
     const startedAt = performance.now();
     await Promise.all([...this.followed.values()].map(({ reader }) => reader.readToEnd(signal)));
@@ -82,6 +96,7 @@ export class RecallNode implements ServingNode {
     this.searchIndex = await opening;
     this.liveSince = Date.now();
     this.searchIndex.start();
+    this.live.start();
     await this.lookAtLog();
     this.looking = setInterval(() => void this.lookAtLog(), this.options.config.kafka.watchdogMs / LOOKS);
     this.saving = setInterval(() => this.save(), this.options.config.index.saveIntervalMs);
@@ -132,6 +147,7 @@ export class RecallNode implements ServingNode {
     this.interrupt();
     clearInterval(this.saving);
     clearInterval(this.looking);
+    this.live.stop();
     await this.topics.close();
     await this.opening?.catch(() => undefined);
     await this.saved;
@@ -159,7 +175,10 @@ export class RecallNode implements ServingNode {
   private async recallable(batches: readonly FoldedBatch[], messages: Parameters<typeof agesOf>[0]): Promise<void> {
     if (!this.opening) return;
     await this.opening;
-    for (const batch of batches) this.publish(batch);
+    for (const batch of batches) {
+      await this.live.prepare(batch);
+      this.publish(batch);
+    }
     const now = Date.now();
     for (const age of agesOf(messages)) if (age.acceptedAt >= this.liveSince) this.counters.recallable(age, now);
   }
@@ -172,12 +191,12 @@ export class RecallNode implements ServingNode {
 
   private async openIndex(): Promise<SearchIndex> {
     const { config, log, onMoved } = this.options;
-    const ref = untrainedGeneration(config);
+    const sources = [...this.followed.values()].map(({ replica }) => replica);
     const index = await SearchIndex.open({
       config,
-      live: [{ ref, itemVectors: await this.itemVectors(ref) }],
-      serving: ref.generation,
-      sources: [...this.followed.values()].map(({ replica }) => replica),
+      live: await this.live.live(),
+      serving: await this.live.first(sources.map((source) => source.summary())),
+      sources,
       log,
       onSwap: ({ seconds }) => this.counters.swapped(seconds),
       ...(onMoved && { onMoved }),

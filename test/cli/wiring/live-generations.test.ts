@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Updater, type UpdaterOptions } from "../../../cli/wiring/updater.js";
 import type { Config } from "../../../schemas/config.js";
@@ -239,6 +240,24 @@ describe("LiveGenerations over a journal", () => {
     // Its shards are built and verified before it says so.
     expect(updater.index?.space(1 as Generation)?.users.stats().shards).toMatchObject([{ nodes: users.length }]);
     expect((await updater.generations.activate(1 as Generation)).serving).toBe(1);
+  });
+
+  it("does not answer before the catalogue that rows are to be of is made", async () => {
+    const updater = await start();
+    await updater.intake.append(past);
+    await updater.drained();
+    const update = updater.keeper.update.bind(updater.keeper);
+    updater.keeper.update = async () => {
+      await sleep(700);
+      return update();
+    };
+    const publishing = updater.generations.publish(await randomModel(root, items, 1));
+    await expect.poll(async () => (await updater.generations.list()).next).toBe(1);
+    await sleep(400);
+    expect(states(await updater.generations.list())).toEqual(["serving 0", "0 active", "1 pooling"]);
+    await publishing;
+    await updater.generations.settled();
+    expect(updater.index?.serving.users.size).toBe(users.length);
   });
 
   it("forgets an erased user in every generation", async () => {

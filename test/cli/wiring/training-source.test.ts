@@ -107,7 +107,7 @@ describe("what a model is trained on", () => {
     ];
     const path = file("events.ndjson", events.map((event) => JSON.stringify(event)).join("\n"));
     const items = file("items.csv", "item,type,creators,tags\nb,podcast,ann,talk\nb,podcast,bob,talk\nz,song,,\nbad,\n");
-    const { set, rejected: count } = await setOfFiles(config, { paths: [path], map, tsUnit: "ms" }, items, reading);
+    const { set, rejected: count } = await setOfFiles(config, { paths: [path], map, tsUnit: "ms" }, { path: items, map }, reading);
     expect(set).toMatchObject({ actionNames: ["like", "play"], sceneNames: ["live"] });
     expect([[...set.actions!], [...set.scenes!], [...set.times!]]).toEqual([
       [3, 2],
@@ -122,7 +122,7 @@ describe("what a model is trained on", () => {
   it("gives a split file its side information", async () => {
     const split = file("train.txt", "u a b\r\nv b b\r\nw\r\n");
     const items = file("items.ndjson", '{"item":"a","type":"song","creators":["ann"]}\n{"item":"z","type":"song"}\n{}\n');
-    const { set, rejected: count } = await setOfSplit(split, items, reading);
+    const { set, rejected: count } = await setOfSplit(split, { path: items, map }, reading);
     expect([[...set.histories.rows], [...set.infos!.keys()], count]).toEqual([[0, 1, 1], ["a"], 1]);
   });
 

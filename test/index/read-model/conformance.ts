@@ -82,6 +82,7 @@ function describeUsersAndItems(model: () => Model, publish: Publish): void {
     expect(model().userIds(Uint32Array.of(0, 1))).toEqual(["", "u:2"]);
     expect(model().item(item("song:1"))?.users).toBe(1);
     expect([...model().recentUsers(10)]).toEqual([1]);
+    expect([...model().listenersOf(0 as never, 10)]).toEqual([1]);
     expect([...publish(row("u:1", {}))]).toEqual([2]);
     expect(model().stats().users).toBe(2);
   });
@@ -215,6 +216,8 @@ function describeRefusals(model: () => Model, publish: Publish): void {
       await expect(model().coOccurring(zero, Float32Array.of(1), zero, limit)).rejects.toMatchObject(refused);
     expect(() => model().popularItems(-1)).toThrow(expect.objectContaining(refused));
     expect(() => model().recentUsers(Number.NaN)).toThrow(expect.objectContaining(refused));
+    expect(() => model().listenersOf(0 as never, -1)).toThrow(expect.objectContaining(refused));
+    expect(() => model().listenersOf(7 as never, 1)).toThrow(expect.objectContaining(refused));
     await expect(model().itemsOfNeighbors(zero, Float32Array.of(Number.NaN), zero, 1)).rejects.toMatchObject(refused);
     await expect(model().itemsOfNeighbors(zero, new Float32Array(2), zero, 1)).rejects.toMatchObject(refused);
     expect(() => model().setApplied(-1 as never, 1 as never, 0)).toThrow(expect.objectContaining(refused));

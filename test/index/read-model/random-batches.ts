@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import type { ReadModelLimits } from "../../../index/read-model/read-model-limits.js";
-import type { ItemId, Offset, Partition, UserId, UserOrdinal } from "../../../schemas/ids.js";
+import type { ItemId, ItemOrdinal, Offset, Partition, UserId, UserOrdinal } from "../../../schemas/ids.js";
 import type { PublishedRow, ReadModelReader, ReadModelWriter } from "../../../schemas/ports/read-model.js";
 
 export const user = (id: string): UserId => id as UserId;
@@ -105,6 +105,8 @@ export async function expectSameAnswers(model: ReadModelReader, oracle: ReadMode
   for (const limit of [0, 2, 100]) {
     expect(model.popularItems(limit)).toEqual(oracle.popularItems(limit));
     expect(model.recentUsers(limit)).toEqual(oracle.recentUsers(limit));
+    for (let item = 0 as ItemOrdinal; item < oracle.itemCount(); item++)
+      expect(model.listenersOf(item, limit)).toEqual(oracle.listenersOf(item, limit));
   }
   const { users, items, fingerprints } = oracle.stats();
   expect(model.stats()).toMatchObject({ users, items, fingerprints });
