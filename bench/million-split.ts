@@ -28,7 +28,7 @@ const { values: flags } = parseArgs({
 });
 const kind = MODEL_KINDS.find((one) => one.kind === flags.kind);
 if (kind === undefined) throw new Error(`--kind is one of ${MODEL_KINDS.map((one) => one.kind).join(", ")}`);
-/** Fifty million in all: some are drawn twice, and the longest are cut. */
+/** 53.8 million interactions in train. */
 const MEAN_ITEMS = 54;
 /** Of the 20,000 who are tested: an exact list over all items is some milliseconds. */
 const ASKED_EVERY = 4;

@@ -78,6 +78,8 @@ export class IndexFiles {
         await mkdir(directory, { recursive: true });
         await saveShards(users, directory, { positions, idsOf: (ordinals) => model.userIds(ordinals) });
         await items?.save(this.itemsDirectory(ref), { positions, idsOf: (ordinals) => model.itemIds(ordinals) });
+        // Where an earlier version had the rows: users who are erased since are in it.
+        await rm(join(directory, "read-model.bin"), { force: true });
       }
       await mkdir(join(this.root, ROWS), { recursive: true });
       await model.save(join(this.root, ROWS));

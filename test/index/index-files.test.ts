@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, truncate } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -101,6 +101,16 @@ it("never opens the files of other item vectors; those of several generations li
   expect((await readdir(root)).sort()).toEqual(["0-random-indexing-8-7", "1-item2vec-8-7-0f1e2d3c4b5a6978", "rows"]);
   await save(files, trained);
   expect((await readdir(root)).sort()).toEqual(["1-item2vec-8-7-0f1e2d3c4b5a6978", "rows"]);
+});
+
+it("leaves nothing of the rows where an earlier version had them", async () => {
+  const files = new IndexFiles(root);
+  const folder = join(root, "0-random-indexing-8-7");
+  await mkdir(folder);
+  await writeFile(join(folder, "read-model.bin"), "somebody who is erased since");
+  expect(await open(files, ref(7))).toBeUndefined();
+  await save(files, ref(7));
+  expect(await readdir(folder)).not.toContain("read-model.bin");
 });
 
 it("says which file is damaged, and saves anew over it", async () => {

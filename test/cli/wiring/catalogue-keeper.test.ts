@@ -12,6 +12,7 @@ describe("CatalogueKeeper", () => {
   const failures: unknown[] = [];
   let catalogues: MemoryCatalogues;
   const tagged = (item: string, ...tags: string[]): ItemInfo => ({ item: item as ItemId, type: "song", tags });
+  let busy = false;
   const keeper = (profileItems = 128): CatalogueKeeper =>
     new CatalogueKeeper({
       catalogues,
@@ -27,6 +28,7 @@ describe("CatalogueKeeper", () => {
       minIntervalMs: 60_000,
       onError: (error) => failures.push(error),
       now: () => Date.now(),
+      busy: () => busy,
     });
 
   beforeEach(() => {
@@ -78,5 +80,19 @@ describe("CatalogueKeeper", () => {
     await kept.close();
     await vi.advanceTimersByTimeAsync(100_000);
     expect(activated).toEqual([1, 2, 3]);
+  });
+
+  it("leaves side information until rows are not being computed anew for something else", async () => {
+    const one = keeper();
+    await one.update();
+    items.push(tagged("song:1", "folk"));
+    busy = true;
+    one.itemsChanged();
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(activated).toEqual([1]);
+    busy = false;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(activated).toEqual([1, 2]);
+    await one.close();
   });
 });

@@ -157,6 +157,9 @@ describe("LiveGenerations over a journal", () => {
     // Rows of now do not ask for it, the log of then does.
     expect((await readdir(join(root, "data", "models"))).map((name) => name.split("-")[0]).sort()).toEqual(["1", "2", "3"]);
     const last = await start();
+    // Once no stored catalogue is of before it was retired.
+    await last.generations.cleanUp(last.stores.state.activeCatalogue);
+    expect((await readdir(join(root, "data", "models"))).map((name) => name.split("-")[0]).sort()).toEqual(["1", "3"]);
     expect(states(await last.generations.list()).slice(0, 2)).toEqual(["serving 3", "1 ready"]);
     expect(await last.generations.publish(models[1])).toBe(4);
   });
