@@ -13,24 +13,18 @@ import { readHistories } from "../../models/histories.js";
 import { loadModel } from "../../models/model-folder.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { ItemId } from "../../schemas/ids.js";
-import { FILE_FORMATS, type FileFormat } from "../../streams/files/file-rows.js";
-import { ITEM_FIELDS } from "../../streams/files/item-rows.js";
 import type { Terminal } from "../command-frame.js";
-import { choiceFlag, integerFlag, printResult } from "../command-options.js";
+import { integerFlag, printResult } from "../command-options.js";
+import { addItemsFileOptions, type ItemsFileFlags, itemsFileOf, type ReadItems, readItemsFile } from "../files/items-file.js";
 import { Progress } from "../progress.js";
-import { type SideInformationFile, sideInformation } from "../side-information.js";
 import { untilStopped } from "../stop-signals.js";
 
-interface EvaluateOptions {
+interface EvaluateOptions extends ItemsFileFlags {
   readonly model: readonly string[];
   readonly train: string;
   readonly test: string;
   readonly friends?: string;
   readonly cold?: readonly number[];
-  readonly items?: string;
-  readonly itemsFormat?: FileFormat;
-  readonly itemsMap: string;
-  readonly itemsSet: string;
   readonly k: readonly number[];
   readonly users?: number;
   readonly neighbourUsers: number;
@@ -41,18 +35,15 @@ interface EvaluateOptions {
 }
 
 export function addEvaluate(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command("evaluate")
     .description("models side by side, and popularity beside them, by what people did later: a table, JSON, one HTML page")
     .requiredOption("--model <directory...>", "folders of models; the others are compared with the first")
     .requiredOption("--train <file>", "histories that users are pooled from: `user item item ...` a line, gzipped or not")
     .requiredOption("--test <file>", "what is to be found, in the same format")
     .option("--friends <file>", "who knows whom: `user friend friend ...` a line")
-    .option("--cold <numbers>", "also users of test whom train lacks, after so many of their first events: 0,1,3,10", eventsFlag)
-    .option("--titles, --items <file>", "side information: titles for what people look at, types for recall by type")
-    .option("--items-format <format>", `${FILE_FORMATS.join(", ")} (default: by the file's name)`, choiceFlag(...FILE_FORMATS))
-    .option("--items-map <field=column,...>", `columns of the fields ${ITEM_FIELDS.join(", ")}`, "")
-    .option("--items-set <field=value,...>", "values that the file lacks, e.g. type=artist", "")
+    .option("--cold <numbers>", "also users of test whom train lacks, after so many of their first events: 0,1,3,10", eventsFlag);
+  addItemsFileOptions(command, "--titles, --items <file>", "side information: titles for what people look at, types for recall by type")
     .option("--k <numbers>", "lengths of lists, comma separated", ksFlag, [20])
     .option("--users <number>", "users who are asked, drawn by the seed (default: all)", integerFlag(1, 2 ** 31))
     .option("--neighbour-users <number>", "users whose neighbours are looked at; 0: none", integerFlag(0, 2 ** 31), 1000)
@@ -79,7 +70,7 @@ async function evaluate(options: EvaluateOptions, terminal: Terminal): Promise<v
   const [histories, wanted] = [await readHistories(train), await readHistories(test)];
   const models = await namedModels(options.model);
   const friendships = friends === undefined ? undefined : await friendshipsOf(friends);
-  const infos = options.items === undefined ? undefined : await sideInformation(itemsFile(options, options.items), terminal);
+  const infos = await infosOf(options, terminal);
   const vectors = models.map(({ model }) => model);
   const shared = shareRows(histories, wanted, vectors, { newcomers: cold.length > 0 });
   const progress = new Progress({ label: "evaluate", unit: "lists", stream: process.stderr });
@@ -103,10 +94,13 @@ async function evaluate(options: EvaluateOptions, terminal: Terminal): Promise<v
   printResult(terminal, { json: json === true }, reportJson(report), html === undefined ? text : `${text}\n\n${html}`);
 }
 
-const itemsFile = ({ itemsFormat, itemsMap, itemsSet }: EvaluateOptions, path: string): SideInformationFile => ({
-  ...{ path, map: itemsMap, set: itemsSet },
-  ...(itemsFormat && { format: itemsFormat }),
-});
+async function infosOf(options: EvaluateOptions, terminal: Terminal): Promise<ReadItems["infos"] | undefined> {
+  const file = itemsFileOf(options);
+  if (file === undefined) return undefined;
+  const { infos, rejected } = await untilStopped((signal) => readItemsFile(file, { signal, onRejected: () => undefined }));
+  if (rejected > 0) terminal.stderr.write(`warning: ${rejected} lines of ${file.path} say nothing of an item\n`);
+  return infos;
+}
 
 /** By the folder's name; by its path where two are called the same, or like the baseline. */
 async function namedModels(directories: readonly string[]): Promise<NamedModel[]> {

@@ -4,11 +4,12 @@ import { KindredError } from "../../schemas/errors.js";
 import type { ItemId } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import { parseAssignments } from "../../streams/files/column-map.js";
-import { FILE_FORMATS, type FileFormat, formatOfName } from "../../streams/files/file-rows.js";
+import { FILE_FORMATS, type FileFormat } from "../../streams/files/file-rows.js";
 import { ITEM_FIELDS } from "../../streams/files/item-rows.js";
 import { type ItemsBatch, itemsFromFile } from "../../streams/files/items-from-file.js";
 import type { Terminal } from "../command-frame.js";
 import { addClientOptions, type ClientOptions, choiceFlag, configurationOf, printResult, serverOf } from "../command-options.js";
+import { formatOf } from "../files/file-format.js";
 import { Progress } from "../progress.js";
 import type { ServerClient } from "../server-client.js";
 import { untilStopped } from "../stop-signals.js";
@@ -45,9 +46,7 @@ export function addItems(program: Command, terminal: Terminal): void {
 }
 
 async function importItems(options: ImportOptions, terminal: Terminal): Promise<void> {
-  const format = options.format ?? formatOfName(options.from);
-  if (format === undefined)
-    throw new KindredError("USAGE", `the name does not say the format; name it with --format ${FILE_FORMATS.join("|")}`, options.from);
+  const format = formatOf(options.from, options.format);
   const map = {
     columns: parseAssignments(options.map, ITEM_FIELDS, "--map"),
     constants: parseAssignments(options.set, ITEM_FIELDS, "--set"),

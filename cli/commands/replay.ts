@@ -6,7 +6,7 @@ import type { EpochMs } from "../../schemas/ids.js";
 import { MAX_BATCH_RECORDS } from "../../schemas/ports/folded-batch.js";
 import { parseAssignments } from "../../streams/files/column-map.js";
 import { EVENT_FIELDS, TS_UNITS, type TsUnit } from "../../streams/files/event-rows.js";
-import { FILE_FORMATS, type FileFormat, formatOfName } from "../../streams/files/file-rows.js";
+import { FILE_FORMATS, type FileFormat } from "../../streams/files/file-rows.js";
 import type { Terminal } from "../command-frame.js";
 import {
   addClientOptions,
@@ -19,6 +19,7 @@ import {
   serverOf,
   timeFlag,
 } from "../command-options.js";
+import { formatOf } from "../files/file-format.js";
 import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
 import {
@@ -79,9 +80,7 @@ export function addReplay(program: Command, terminal: Terminal): void {
 
 /** @throws KindredError USAGE, FILE_FORMAT (it is not there) */
 async function sourceOf(path: string, options: ReplayOptions): Promise<BackfillSource> {
-  const format = options.format ?? formatOfName(path);
-  if (format === undefined)
-    throw new KindredError("USAGE", `the name does not say the format; name it with --format ${FILE_FORMATS.join("|")}`, path);
+  const format = formatOf(path, options.format);
   const map = {
     columns: parseAssignments(options.map, EVENT_FIELDS, "--map"),
     constants: parseAssignments(options.set, EVENT_FIELDS, "--set"),

@@ -8,42 +8,35 @@ import {
   holdOutUsers,
   leaveLastOut,
   type Split,
+  type SplitEvent,
   splitAtTime,
 } from "../../models/evaluation/splits.js";
 import { readHistories } from "../../models/histories.js";
-import { writeHistories } from "../../models/split-file.js";
+import { isWritable, writeHistories } from "../../models/split-file.js";
 import { KindredError } from "../../schemas/errors.js";
-import { parseTimestamp } from "../../schemas/event.js";
+import type { BehaviourEvent } from "../../schemas/event.js";
 import type { EpochMs } from "../../schemas/ids.js";
-import { parseAssignments } from "../../streams/files/column-map.js";
-import { EVENT_FIELDS, TS_UNITS, type TsUnit } from "../../streams/files/event-rows.js";
-import { FILE_FORMATS, type FileFormat } from "../../streams/files/file-rows.js";
 import type { Terminal } from "../command-frame.js";
 import {
   addCommonOptions,
   type CommonOptions,
-  choiceFlag,
   configurationOf,
   integerFlag,
   numberFlag,
   printResult,
+  timeFlag,
 } from "../command-options.js";
-import { formatOf } from "../file-flags.js";
+import { addEventFileOptions, type EventFileFlags, eventRowOptions, readEventFile } from "../files/event-file.js";
 import { Progress } from "../progress.js";
-import { type EventsOfFile, eventsOfFile } from "../split-events.js";
 import { untilStopped } from "../stop-signals.js";
 import { eventRulesOf } from "../wiring/fold-configuration.js";
 
 const WAYS = ["last", "time", "items", "users"] as const;
 type Way = (typeof WAYS)[number];
 
-interface SplitOptions extends CommonOptions {
+interface SplitOptions extends CommonOptions, EventFileFlags {
   readonly from?: string;
   readonly input?: string;
-  readonly format?: FileFormat;
-  readonly map: string;
-  readonly set: string;
-  readonly tsUnit: TsUnit;
   readonly share: number;
   readonly at?: EpochMs;
   readonly seed: number;
@@ -60,15 +53,14 @@ that there is: it would be asked for what it has seen.
   users   --share of the users is test, with all they have: evaluate --cold asks for them after their first events`;
 
 export function addSplit(program: Command, terminal: Terminal): void {
-  addCommonOptions(program.command("split").description("what people did, parted into what a model is trained on and what it is to find"))
+  const command = addCommonOptions(
+    program.command("split").description("what people did, parted into what a model is trained on and what it is to find"),
+  )
     .addHelpText("after", `\n${ABOUT}`)
     .argument("<way>", `one of ${WAYS.join(", ")}`, wayFlag)
     .option("--from <file>", "events with times: csv, tsv or ndjson, gzipped or not")
-    .option("--input <file>", "histories without times: `user item item ...` a line, gzipped or not")
-    .option("--format <format>", `of --from: ${FILE_FORMATS.join(", ")} (default: by the file's name)`, choiceFlag(...FILE_FORMATS))
-    .option("--map <field=column,...>", "columns of the fields, e.g. user=CustomerID,item=StockCode,ts=t", "")
-    .option("--set <field=value,...>", "values that the file lacks, e.g. action=like", "")
-    .option("--ts-unit <unit>", "what numbers in ts count: auto (below 1e11 are seconds), s or ms", choiceFlag(...TS_UNITS), "auto")
+    .option("--input <file>", "histories without times: `user item item ...` a line, gzipped or not");
+  addEventFileOptions(command)
     .option("--share <number>", "that is test", numberFlag(0.0001, 0.9999), 0.2)
     .option("--at <time>", "of `time`: RFC 3339 or epoch milliseconds", timeFlag)
     .option("--seed <number>", "of all draws: the same gives the same files", integerFlag(0, 2 ** 32 - 1), 1)
@@ -80,12 +72,6 @@ export function addSplit(program: Command, terminal: Terminal): void {
 function wayFlag(text: string): Way {
   if (!(WAYS as readonly string[]).includes(text)) throw new InvalidArgumentError(`it must be one of ${WAYS.join(", ")}.`);
   return text as Way;
-}
-
-function timeFlag(text: string): EpochMs {
-  const ts = parseTimestamp(/^\d+$/.test(text) ? Number(text) : text);
-  if (ts === undefined) throw new InvalidArgumentError("it must be a time: RFC 3339 or epoch milliseconds.");
-  return ts;
 }
 
 async function split(way: Way, options: SplitOptions, terminal: Terminal): Promise<void> {
@@ -120,25 +106,39 @@ async function split(way: Way, options: SplitOptions, terminal: Terminal): Promi
   if (left && left.length > 0) terminal.stderr.write(`split: left out ${left.join(", and ")}\n`);
 }
 
+interface EventsOfFile {
+  readonly events: readonly SplitEvent[];
+  /** Lines that are no event. */
+  readonly rejected: number;
+  /** Events of an id with a space, which parts ids in a split file. */
+  readonly spaced: number;
+  /** Events that say that somebody did not like something: nothing to be foretold. */
+  readonly disliked: number;
+}
+
 /** @throws KindredError USAGE, FILE_FORMAT, INVALID_ARGUMENT (nothing in it is an event) */
 async function readEvents(path: string, options: SplitOptions, terminal: Terminal): Promise<EventsOfFile> {
   const config = configurationOf(options, terminal);
-  const map = {
-    columns: parseAssignments(options.map, EVENT_FIELDS, "--map"),
-    constants: parseAssignments(options.set, EVENT_FIELDS, "--set"),
-  };
-  const file = { path, format: formatOf(path, options.format), map, tsUnit: options.tsUnit };
+  const { actions } = config.fold;
+  const file = { path, format: options.format, ...eventRowOptions(options), rules: eventRulesOf(config)() };
   const progress = new Progress({ label: "split", unit: "events", stream: process.stderr });
-  const read = await untilStopped((signal) =>
-    eventsOfFile(file, eventRulesOf(config)(), config.fold, signal, (events) => progress.update(events)),
+  const events: SplitEvent[] = [];
+  let [spaced, disliked] = [0, 0];
+  const take = ({ user, item, ts, action }: BehaviourEvent): void => {
+    if (!isWritable(user) || !isWritable(item)) spaced++;
+    else if ((actions[action] ?? 0) <= 0) disliked++;
+    else events.push({ user, item, ts });
+  };
+  const rejected = await untilStopped((signal) =>
+    readEventFile(file, { signal, onProgress: (done, share) => progress.update(done, share), onRejected: () => undefined }, take),
   ).finally(() => progress.stop());
-  if (read.events.length === 0)
+  if (events.length === 0)
     throw new KindredError(
       "INVALID_ARGUMENT",
-      `none of the lines is an event that tells a taste (${read.rejected} are none at all, ${read.spaced} have an id with a space)`,
+      `none of the lines is an event that tells a taste (${rejected} are none at all, ${spaced} have an id with a space)`,
       path,
     );
-  return read;
+  return { events, rejected, spaced, disliked };
 }
 
 async function splitOf(way: Way, { input, share, at, seed }: SplitOptions, events: EventsOfFile["events"] | undefined): Promise<Split> {

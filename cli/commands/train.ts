@@ -4,10 +4,6 @@ import { isNumberRange, type SettingValue } from "../../models/model-kind.js";
 import { type AnyKind, MODEL_KINDS } from "../../models/model-kinds.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs } from "../../schemas/ids.js";
-import { parseAssignments } from "../../streams/files/column-map.js";
-import { EVENT_FIELDS, TS_UNITS, type TsUnit } from "../../streams/files/event-rows.js";
-import { FILE_FORMATS, type FileFormat } from "../../streams/files/file-rows.js";
-import { ITEM_FIELDS } from "../../streams/files/item-rows.js";
 import type { Terminal } from "../command-frame.js";
 import {
   addClientOptions,
@@ -20,22 +16,16 @@ import {
   serverOf,
   timeFlag,
 } from "../command-options.js";
+import { addEventFileOptions, type EventFileFlags, eventRowOptions, type Reading } from "../files/event-file.js";
+import { addItemsFileOptions, type ItemsFileFlags, itemsFileOf } from "../files/items-file.js";
 import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
 import { trainShown } from "../train-shown.js";
-import { type ItemsSource, type Reading, type ReadSet, setOfFiles, setOfLog, setOfSplit, setOfState } from "../wiring/training-source.js";
+import { type ReadSet, setOfFiles, setOfLog, setOfSplit, setOfState } from "../wiring/training-source.js";
 
-interface TrainOptions extends ClientOptions {
+interface TrainOptions extends ClientOptions, EventFileFlags, ItemsFileFlags {
   readonly train?: string;
   readonly from?: readonly string[];
-  readonly items?: string;
-  readonly itemsFormat?: FileFormat;
-  readonly itemsMap: string;
-  readonly itemsSet: string;
-  readonly format?: FileFormat;
-  readonly map: string;
-  readonly set: string;
-  readonly tsUnit: TsUnit;
   readonly since?: EpochMs;
   readonly until?: EpochMs;
   readonly out: string;
@@ -63,21 +53,11 @@ export function addTrain(program: Command, terminal: Terminal): void {
 
 /** What a model is trained on. */
 function addSourceOptions(command: Command): Command {
-  return addClientOptions(command)
+  addClientOptions(command)
     .option("--train <file>", "histories: `user item item ...` a line, gzipped or not (default: what the state holds)")
-    .option("--from <file...>", "files of events, as replay reads them; `journal` or `kafka`: the live log from its begin")
-    .option("--items <file>", "side information of the items of --train or --from files, as items import reads it")
-    .option(
-      "--items-format <format>",
-      `of the items: ${FILE_FORMATS.join(", ")} (default: by the file's name)`,
-      choiceFlag(...FILE_FORMATS),
-    )
-    .option("--items-map <field=column,...>", `columns of the fields ${ITEM_FIELDS.join(", ")}`, "")
-    .option("--items-set <field=value,...>", "values that the items' file lacks, e.g. type=artist", "")
-    .option("--format <format>", `of --from files: ${FILE_FORMATS.join(", ")} (default: by the file's name)`, choiceFlag(...FILE_FORMATS))
-    .option("--map <field=column,...>", "columns of the fields, e.g. user=CustomerID,item=StockCode,ts=t", "")
-    .option("--set <field=value,...>", "values that the files lack, e.g. action=like,ts=2011-01-01T00:00:00Z", "")
-    .option("--ts-unit <unit>", "what numbers in ts count: auto (below 1e11 are seconds), s or ms", choiceFlag(...TS_UNITS), "auto")
+    .option("--from <file...>", "files of events, as replay reads them; `journal` or `kafka`: the live log from its begin");
+  addItemsFileOptions(command, "--items <file>", "side information of the items of --train or --from files, as items import reads it");
+  return addEventFileOptions(command)
     .option("--since <time>", "of --from files, only events from this time on", timeFlag)
     .option("--until <time>", "of --from files, only events before this time", timeFlag);
 }
@@ -97,7 +77,7 @@ function settingOption({ about, defaults, ranges }: AnyKind, name: string): Opti
 
 /** @throws KindredError USAGE, and why the source can't be read */
 async function readSet(options: TrainOptions, terminal: Terminal, signal: AbortSignal): Promise<ReadSet> {
-  const { train, from, items, format, tsUnit, since, until } = options;
+  const { train, from, items, format, since, until } = options;
   const config = configurationOf(options, terminal);
   if (train !== undefined && from !== undefined) throw new KindredError("USAGE", "--train or --from, not both");
   const log = from?.find((name) => name === "journal" || name === "kafka");
@@ -113,23 +93,15 @@ async function readSet(options: TrainOptions, terminal: Terminal, signal: AbortS
     onRejected: (code, message, where) => void (listed++ < LISTED && terminal.stderr.write(`warning ${code}: ${message} (${where})\n`)),
   };
   try {
-    const infos = items === undefined ? undefined : itemsSourceOf(items, options);
+    const infos = itemsFileOf(options);
     if (train !== undefined) return await setOfSplit(train, infos, reading);
     if (log !== undefined) return await setOfLog(config, reading);
     if (from === undefined) return await setOfState(config, await serverOf(options, config, signal), reading);
-    const columns = parseAssignments(options.map, EVENT_FIELDS, "--map");
-    const constants = parseAssignments(options.set, EVENT_FIELDS, "--set");
-    const limits = { ...(format && { format }), ...(since !== undefined && { since }), ...(until !== undefined && { until }) };
-    return await setOfFiles(config, { paths: from, map: { columns, constants }, tsUnit, ...limits }, infos, reading);
+    const limits = { ...(since !== undefined && { since }), ...(until !== undefined && { until }) };
+    return await setOfFiles(config, { paths: from, format, ...eventRowOptions(options), ...limits }, infos, reading);
   } finally {
     progress.stop();
   }
-}
-
-function itemsSourceOf(path: string, { itemsFormat, itemsMap, itemsSet }: TrainOptions): ItemsSource {
-  const columns = parseAssignments(itemsMap, ITEM_FIELDS, "--items-map");
-  const constants = parseAssignments(itemsSet, ITEM_FIELDS, "--items-set");
-  return { path, map: { columns, constants }, ...(itemsFormat && { format: itemsFormat }) };
 }
 
 async function trainKind(kind: AnyKind, options: KindOptions, terminal: Terminal): Promise<void> {

@@ -1,20 +1,19 @@
-import { stat } from "node:fs/promises";
 import { readHistories } from "../../models/histories.js";
 import { TrainingSetBuilder } from "../../models/training-set-builder.js";
 import { WEIGHT_ONE } from "../../schemas/catalogue.js";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { BehaviourEvent } from "../../schemas/event.js";
-import type { EpochMs, ItemId, Offset } from "../../schemas/ids.js";
+import type { EpochMs, Offset } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import type { TrainingSet } from "../../schemas/model.js";
 import type { UserHistory } from "../../schemas/ports/admin.js";
 import { EventWeights } from "../../state/event-weight.js";
-import { type EventRowOptions, EventRows } from "../../streams/files/event-rows.js";
-import { type FileFormat, FileRows, formatOfName } from "../../streams/files/file-rows.js";
-import type { ItemRowOptions } from "../../streams/files/item-rows.js";
-import { itemsFromFile } from "../../streams/files/items-from-file.js";
+import type { EventRowOptions } from "../../streams/files/event-rows.js";
+import type { FileFormat } from "../../streams/files/file-rows.js";
 import { decodeRecord } from "../../streams/record-codec.js";
+import { type Reading, readEventFile } from "../files/event-file.js";
+import { type ItemsFile, readItemsFile } from "../files/items-file.js";
 import type { ServerClient } from "../server-client.js";
 import { eventRulesOf, foldSettingsOf } from "./fold-configuration.js";
 import { type LogTaker, readEventsTopic } from "./kafka/read-events.js";
@@ -32,45 +31,37 @@ export interface ReadSet {
 
 export interface EventSource extends EventRowOptions {
   readonly paths: readonly string[];
-  readonly format?: FileFormat;
+  readonly format?: FileFormat | undefined;
   readonly since?: EpochMs;
   readonly until?: EpochMs;
 }
 
-/** A file of side information and how it is read. */
-export interface ItemsSource extends ItemRowOptions {
-  readonly path: string;
-  readonly format?: FileFormat;
-}
-
-/** How reading goes, and what of it is told. */
-export interface Reading {
-  readonly signal: AbortSignal;
-  readonly onProgress: (done: number, share?: number) => void;
-  /** The first refused lines, one by one. */
-  readonly onRejected: (code: string, message: string, where: string) => void;
-}
-
 /** A split file, with side information where a file of it is given. */
-export async function setOfSplit(path: string, items: ItemsSource | undefined, reading: Reading): Promise<ReadSet> {
+export async function setOfSplit(path: string, items: ItemsFile | undefined, reading: Reading): Promise<ReadSet> {
   const histories = await readHistories(path);
   if (items === undefined) return { set: { histories }, rejected: 0 };
+  const { infos, rejected } = await readItemsFile(items, reading);
   const known = new Set(histories.items);
-  const infos = new Map<ItemId, ItemInfo>();
-  const rejected = await readItems(items, reading, (info) => void (known.has(info.item) && infos.set(info.item, info)), infos);
+  for (const item of infos.keys()) if (!known.has(item)) infos.delete(item);
   return { set: { histories, infos }, rejected };
 }
 
 /** Files of events, as `replay` reads them. @throws KindredError FILE_FORMAT, also where no line of them is an event */
-export async function setOfFiles(config: Config, source: EventSource, items: ItemsSource | undefined, reading: Reading): Promise<ReadSet> {
+export async function setOfFiles(config: Config, source: EventSource, items: ItemsFile | undefined, reading: Reading): Promise<ReadSet> {
   const taker = new EventTaker(config, source);
   let rejected = 0;
-  for (const path of source.paths) rejected += await readEvents(config, path, source, taker, reading);
+  const { paths, format, since: _, until: __, ...rows } = source;
+  for (const path of paths) {
+    const before = taker.events;
+    const file = { ...rows, path, format, rules: eventRulesOf(config)() };
+    const onProgress: Reading["onProgress"] = (done, share) => reading.onProgress(before + done, share);
+    rejected += await readEventFile(file, { ...reading, onProgress }, (event) => taker.take(event));
+  }
   if (taker.events === 0 && rejected > 0)
     throw new KindredError("FILE_FORMAT", `no line is an event: ${rejected} were rejected`, source.paths.join(", "));
-  const infos = new Map<ItemId, ItemInfo>();
-  if (items !== undefined) rejected += await readItems(items, reading, (info) => void infos.set(info.item, info), infos);
-  for (const info of infos.values()) taker.builder.addInfo(info);
+  const side = items && (await readItemsFile(items, reading));
+  for (const info of side?.infos.values() ?? []) taker.builder.addInfo(info);
+  rejected += side?.rejected ?? 0;
   return { set: taker.builder.build(), events: taker.events, rejected };
 }
 
@@ -154,63 +145,6 @@ class EventTaker {
     const weight = this.#weights.of(action, value) / WEIGHT_ONE;
     this.builder.add(user, item, { weight, ts, action, ...(scene !== undefined && { scene }) });
   }
-}
-
-async function readEvents(
-  config: Config,
-  path: string,
-  source: EventSource,
-  taker: EventTaker,
-  { signal, onProgress, onRejected }: Reading,
-): Promise<number> {
-  const { size } = await stat(path).catch((cause: Error) => {
-    throw new KindredError("FILE_FORMAT", `the file cannot be read: ${cause.message}`, path, { cause });
-  });
-  const rows = await FileRows.open(path, formatFor(path, source.format), signal);
-  let rejected = 0;
-  try {
-    const reader = new EventRows(source, rows.format === "ndjson" ? undefined : rows.columns, path);
-    const rules = eventRulesOf(config)();
-    for await (const block of rows.blocks()) {
-      for (const row of block) {
-        const read = reader.read(row, rules);
-        if ("event" in read) taker.take(read.event);
-        else {
-          rejected++;
-          onRejected(read.rejection.code, read.rejection.message, `${path} line ${row.line}`);
-        }
-      }
-      onProgress(taker.events, rows.bytesRead / Math.max(1, size));
-      signal.throwIfAborted();
-    }
-    return rejected;
-  } finally {
-    await rows.close();
-  }
-}
-
-/** @returns how many lines were rejected */
-async function readItems(
-  { path, format, map }: ItemsSource,
-  { signal, onRejected }: Reading,
-  take: (info: ItemInfo) => void,
-  taken: ReadonlyMap<ItemId, ItemInfo>,
-): Promise<number> {
-  // Labels of one item may be spread over the file.
-  const stored = async (ids: readonly ItemId[]): Promise<(ItemInfo | undefined)[]> => ids.map((id) => taken.get(id));
-  let rejected = 0;
-  for await (const batch of itemsFromFile(path, { format: formatFor(path, format), map, signal, stored })) {
-    for (const info of batch.items) take(info);
-    for (const { line, code, message } of batch.rejected) onRejected(code, message, `${path} line ${line}`);
-    rejected += batch.rejected.length;
-  }
-  return rejected;
-}
-
-function formatFor(path: string, given?: FileFormat): FileFormat {
-  const format = given ?? formatOfName(path);
-  if (format === undefined) throw new KindredError("USAGE", "the name does not say the format: csv, tsv or ndjson", path);
-  return format;
 }
 
 const RECORDS_AT_ONCE = 8_192;
