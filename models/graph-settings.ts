@@ -9,7 +9,7 @@ export type GraphSettings = CommonSettings & {
   readonly negativeWeight: number;
   /** Least share of a history that is pooled to find the rest; the most is all but one. */
   readonly leastKept: number;
-  /** Share of the steps in which only 1 to 5 items are pooled, as of somebody who is new. */
+  /** Share of the steps in which only 1 or 2 items are pooled, as of somebody who is new. */
   readonly fewShare: number;
   /** What n hidden items of a user weigh together: n^(1 - this). */
   readonly userExponent: number;
@@ -30,7 +30,7 @@ export type GraphSettings = CommonSettings & {
 
 export const GRAPH_DEFAULTS: GraphSettings = Object.freeze({
   dims: 128,
-  epochs: 40,
+  epochs: 80,
   seed: 1,
   threads: 1,
   negatives: 512,
@@ -42,7 +42,7 @@ export const GRAPH_DEFAULTS: GraphSettings = Object.freeze({
   smoothing: 0.05,
   smoothingUser: 0.4,
   smoothingItem: 0.7,
-  inputSmoothing: 16,
+  inputSmoothing: 24,
   debias: 0,
   sideWeight: 2,
 });
@@ -75,7 +75,7 @@ export const GRAPH_ABOUT: ModelKind<GraphSettings>["about"] = {
   negatives: "random items that a batch of users shares as negatives",
   negativeWeight: "how many items each negative stands for in the softmax",
   leastKept: "least share of a history that is pooled to find the rest of it",
-  fewShare: "share of the steps in which only 1 to 5 items are pooled: above 0 for people with few events",
+  fewShare: "share of the steps in which only 1 or 2 items are pooled: above 0 for people with few events",
   userExponent: "n hidden items of a user weigh together n to the power of 1 - this",
   rate: "length of the first steps (vectors begin with about 0.8); it falls linearly to none",
   smoothing: "how far outputs go towards the inputs propagated over the graph, after each epoch",

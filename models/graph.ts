@@ -21,7 +21,7 @@ const PASSES = 6;
 /** Hidden items of a history that one step learns from at most, so that who has thousands costs no more than others. */
 const POSITIVES = 64;
 /** Somebody with so many items or less is new. */
-const FEW = 5;
+const FEW = 2;
 /** Share of a row's squared gradients that its next step leaves. */
 const MEMORY = 0.95;
 /** Added to popularity before `debias`, so that an item with few events is not the loudest. */

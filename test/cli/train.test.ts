@@ -2,11 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { GRAPH_DEFAULTS } from "../../models/graph-settings.js";
 import { ITEM2VEC_DEFAULTS } from "../../models/item2vec-settings.js";
 import { loadModel } from "../../models/model-folder.js";
 import { type CommandEnd, runCommand } from "../harness/run-command.js";
 
-describe("kindred train item2vec", () => {
+describe("kindred train", () => {
   let directory = "";
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), "kindred-train-command-"));
@@ -44,6 +45,22 @@ describe("kindred train item2vec", () => {
       ...{ dims: 8, epochs: 2, seed: 3, threads: 1, window: 4, negatives: 3, negativeWeight: 2, exponent: 0.75, sample: 0.1 },
       ...{ constrained: 0.5, strata: 2, optimizer: "sgd", rate: 0.02, lastRate: 0.001 },
     });
+  });
+
+  it("trains a graph model by the same command, to the same bytes", async () => {
+    const [one, two] = [join(directory, "one"), join(directory, "two")];
+    const flags = "--dims 8 --epochs 2 --seed 3 --threads 1 --negatives 4 --least-kept 0.4 --debias 0.1 --json".split(" ");
+    for (const into of [one, two]) {
+      const { code, out } = await runCommand(["train", "graph", "--train", histories(), "--out", into, ...flags]);
+      expect([code, JSON.parse(out)]).toEqual([0, expect.objectContaining({ done: true, items: 8, users: 60 })]);
+    }
+    for (const name of ["manifest.json", "input.npy", "output.npy", "losses.json"])
+      expect(readFileSync(join(one, name))).toEqual(readFileSync(join(two, name)));
+    const { model, manifest } = await loadModel(one);
+    expect([model.kind, manifest.settings]).toEqual([
+      "graph",
+      { ...GRAPH_DEFAULTS, ...{ dims: 8, epochs: 2, seed: 3, negatives: 4, leastKept: 0.4, debias: 0.1 } },
+    ]);
   });
 
   it.each([
