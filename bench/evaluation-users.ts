@@ -6,7 +6,7 @@
  */
 import { evaluateModels } from "../models/evaluation/evaluate-models.js";
 import { leaveLastOut, splitAtTime } from "../models/evaluation/splits.js";
-import { RandomIndexing } from "../models/random-indexing.js";
+import { RandomIndexing } from "../models/item-vectors/random-indexing.js";
 import type { ItemId } from "../schemas/ids.js";
 import type { ItemModel } from "../schemas/model.js";
 import { lastfmLines } from "./harness/lastfm.js";

@@ -9,9 +9,9 @@ import { evaluateModels } from "../models/evaluation/evaluate-models.js";
 import { meanOf } from "../models/evaluation/list-metrics.js";
 import { userLists } from "../models/evaluation/rank-lists.js";
 import { usersToItems } from "../models/evaluation/ranker.js";
-import { SeededRandom } from "../models/evaluation/seeded-random.js";
 import { shareRows } from "../models/evaluation/shared-rows.js";
-import { readHistories } from "../models/histories.js";
+import { SeededRandom } from "../models/seeded-random.js";
+import { readHistories } from "../models/training-set/histories.js";
 import type { ItemMatrix, ItemModel } from "../schemas/model.js";
 import { Results, round } from "./harness/results.js";
 

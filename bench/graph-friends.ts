@@ -6,9 +6,9 @@
  *   npm run -s bench -- graph-friends DIR_OF_LASTFM_2K
  */
 import { jaccard } from "../models/evaluation/user-neighbours.js";
-import { trainGraph } from "../models/graph.js";
-import type { GraphSettings } from "../models/graph-settings.js";
-import { HistoriesBuilder } from "../models/histories.js";
+import { trainGraph } from "../models/training/graph.js";
+import type { GraphSettings } from "../models/training/graph-settings.js";
+import { HistoriesBuilder } from "../models/training-set/histories.js";
 import type { ItemId } from "../schemas/ids.js";
 import type { ItemModel, TrainingSet } from "../schemas/model.js";
 import { seededRandom } from "../test/harness/seeded-random.js";

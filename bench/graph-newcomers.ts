@@ -5,8 +5,8 @@
  *   npm run -s bench -- graph-newcomers DIR_OF_GOWALLA
  */
 import { join } from "node:path";
-import { trainGraph } from "../models/graph.js";
-import { popularityOf, readHistories } from "../models/histories.js";
+import { trainGraph } from "../models/training/graph.js";
+import { popularityOf, readHistories } from "../models/training-set/histories.js";
 import type { ItemModel } from "../schemas/model.js";
 import { coldUsers } from "./harness/cold-users.js";
 import { Results, round } from "./harness/results.js";

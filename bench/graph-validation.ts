@@ -5,9 +5,9 @@
  *   npm run -s bench -- graph-validation DIR_OF_SPLIT '{"rate":0.1}' '{"rate":0.2}'
  */
 import { join } from "node:path";
-import { trainGraph } from "../models/graph.js";
-import type { GraphSettings } from "../models/graph-settings.js";
-import { HistoriesBuilder, readHistories } from "../models/histories.js";
+import { trainGraph } from "../models/training/graph.js";
+import type { GraphSettings } from "../models/training/graph-settings.js";
+import { HistoriesBuilder, readHistories } from "../models/training-set/histories.js";
 import type { ItemId } from "../schemas/ids.js";
 import { seededRandom } from "../test/harness/seeded-random.js";
 import { coldUsers } from "./harness/cold-users.js";

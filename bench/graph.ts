@@ -7,9 +7,9 @@
  */
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
-import { trainGraph } from "../models/graph.js";
-import type { GraphSettings } from "../models/graph-settings.js";
-import { readHistories } from "../models/histories.js";
+import { trainGraph } from "../models/training/graph.js";
+import type { GraphSettings } from "../models/training/graph-settings.js";
+import { readHistories } from "../models/training-set/histories.js";
 import type { Histories } from "../schemas/model.js";
 import { Results, round } from "./harness/results.js";
 import { scoreSplit } from "./harness/split-scorer.js";

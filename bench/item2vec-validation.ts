@@ -5,9 +5,9 @@
  *   npm run -s bench -- item2vec-validation DIR_OF_GOWALLA ['{"negatives":64}' '{"negatives":128}' ...]
  */
 import { join } from "node:path";
-import { HistoriesBuilder, readHistories } from "../models/histories.js";
-import { trainItem2vec } from "../models/item2vec.js";
-import type { Item2vecSettings } from "../models/item2vec-settings.js";
+import { trainItem2vec } from "../models/training/item2vec.js";
+import type { Item2vecSettings } from "../models/training/item2vec-settings.js";
+import { HistoriesBuilder, readHistories } from "../models/training-set/histories.js";
 import type { ItemId } from "../schemas/ids.js";
 import { seededRandom } from "../test/harness/seeded-random.js";
 import { Results, round } from "./harness/results.js";

@@ -8,10 +8,10 @@
 import { spawnSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readHistories } from "../models/histories.js";
-import { trainItem2vec } from "../models/item2vec.js";
-import type { Item2vecSettings } from "../models/item2vec-settings.js";
-import { parseNpy } from "../models/npy.js";
+import { parseNpy } from "../models/model-folder/npy.js";
+import { trainItem2vec } from "../models/training/item2vec.js";
+import type { Item2vecSettings } from "../models/training/item2vec-settings.js";
+import { readHistories } from "../models/training-set/histories.js";
 import type { Histories, ItemModel } from "../schemas/model.js";
 import { projectRoot, temporaryDirectory } from "../test/harness/kindred-process.js";
 import { benchPython } from "./harness/bench-python.js";

@@ -6,8 +6,8 @@
  */
 import { friendFigures } from "../models/evaluation/friends.js";
 import { shareRows } from "../models/evaluation/shared-rows.js";
-import { trainItem2vec } from "../models/item2vec.js";
-import { trainMetapath2vec } from "../models/metapath2vec.js";
+import { trainItem2vec } from "../models/training/item2vec.js";
+import { trainMetapath2vec } from "../models/training/metapath2vec.js";
 import type { TrainingSet } from "../schemas/model.js";
 import { byModel, byPopularity, podcastListeners, songRecall } from "../test/harness/podcast-listeners.js";
 import { lastfmSet } from "./harness/lastfm.js";

@@ -7,10 +7,10 @@
  */
 import { type FriendFigures, friendFigures } from "../models/evaluation/friends.js";
 import { shareRows } from "../models/evaluation/shared-rows.js";
-import { trainItem2vec } from "../models/item2vec.js";
-import { trainMetapath2vec } from "../models/metapath2vec.js";
-import type { Metapath2vecSettings } from "../models/metapath2vec-settings.js";
-import type { Trained } from "../models/model-kind.js";
+import { trainItem2vec } from "../models/training/item2vec.js";
+import { trainMetapath2vec } from "../models/training/metapath2vec.js";
+import type { Metapath2vecSettings } from "../models/training/metapath2vec-settings.js";
+import type { Trained } from "../models/training/model-kind.js";
 import type { ItemId } from "../schemas/ids.js";
 import type { Histories, ItemModel, TrainingSet } from "../schemas/model.js";
 import { byModel, byPopularity, podcastListeners, songRecall } from "../test/harness/podcast-listeners.js";

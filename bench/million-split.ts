@@ -7,9 +7,9 @@
  * Results are kept by kind: bench/results/million-split-KIND.json.
  */
 import { parseArgs } from "node:util";
-import { popularityOf, readHistories } from "../models/histories.js";
-import { settingsOf } from "../models/model-kind.js";
-import { MODEL_KINDS } from "../models/model-kinds.js";
+import { settingsOf } from "../models/training/model-kind.js";
+import { MODEL_KINDS } from "../models/training/model-kinds.js";
+import { popularityOf, readHistories } from "../models/training-set/histories.js";
 import type { Histories, ItemModel } from "../schemas/model.js";
 import { temporaryDirectory } from "../test/harness/kindred-process.js";
 import { writeMadeUpSplit } from "./harness/made-up-million.js";

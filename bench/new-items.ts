@@ -7,10 +7,10 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { SeededRandom, sampleOf } from "../models/evaluation/seeded-random.js";
-import { HistoriesBuilder, popularityOf, readHistories } from "../models/histories.js";
-import { trainItem2vec } from "../models/item2vec.js";
-import { Provisional } from "../models/provisional.js";
+import { Provisional } from "../models/provisional/provisional.js";
+import { SeededRandom, sampleOf } from "../models/seeded-random.js";
+import { trainItem2vec } from "../models/training/item2vec.js";
+import { HistoriesBuilder, popularityOf, readHistories } from "../models/training-set/histories.js";
 import { createVectorIndex } from "../native/vector-index.js";
 import type { ItemId } from "../schemas/ids.js";
 import type { ItemInfo } from "../schemas/item.js";

@@ -8,7 +8,7 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { RandomIndexing } from "../models/random-indexing.js";
+import { RandomIndexing } from "../models/item-vectors/random-indexing.js";
 import type { Catalogue, ItemVectors } from "../schemas/catalogue.js";
 import type { CatalogueNumber, ItemId, Partition, UserId } from "../schemas/ids.js";
 import type { ChangelogRecord } from "../schemas/ports/changelog.js";

@@ -3,10 +3,10 @@ import type { Config } from "../schemas/config.js";
 import { KindredError } from "../schemas/errors.js";
 import { parseTimestamp } from "../schemas/event.js";
 import type { EpochMs } from "../schemas/ids.js";
-import { findServer } from "./address-file.js";
 import type { Terminal } from "./command-frame.js";
 import { type FlagValues, loadConfiguration } from "./configuration.js";
-import { ServerClient } from "./server-client.js";
+import { findServer } from "./wiring/address-file.js";
+import { ServerClient } from "./wiring/server-client.js";
 
 /** Flags that every command takes. */
 export interface CommonOptions {

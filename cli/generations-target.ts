@@ -6,8 +6,8 @@ import type { GenerationsAnswer, PublishedAnswer } from "../schemas/http.js";
 import type { Generation } from "../schemas/ids.js";
 import type { Generations } from "../schemas/ports/generations.js";
 import { Progress } from "./progress.js";
-import type { ServerClient } from "./server-client.js";
 import { withUpdater } from "./wiring/offline.js";
+import type { ServerClient } from "./wiring/server-client.js";
 
 export type GenerationsBody = Static<typeof GenerationsAnswer>;
 

@@ -1,4 +1,4 @@
-import { HistoriesBuilder } from "../../models/histories.js";
+import { HistoriesBuilder } from "../../models/training-set/histories.js";
 import type { ItemId } from "../../schemas/ids.js";
 import type { Histories, ItemModel } from "../../schemas/model.js";
 import { seededRandom } from "../../test/harness/seeded-random.js";

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { Friendship } from "../../models/evaluation/friends.js";
-import { TrainingSetBuilder } from "../../models/training-set-builder.js";
+import { TrainingSetBuilder } from "../../models/training-set/training-set-builder.js";
 import type { ItemId } from "../../schemas/ids.js";
 import type { TrainingSet } from "../../schemas/model.js";
 

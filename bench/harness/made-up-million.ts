@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
-import { SeededRandom } from "../../models/evaluation/seeded-random.js";
+import { SeededRandom } from "../../models/seeded-random.js";
 
 export interface MadeUpSplit {
   readonly users: number;

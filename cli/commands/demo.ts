@@ -5,10 +5,10 @@ import { generateTown, type Town } from "../../town/town.js";
 import { townEvents, townHistory } from "../../town/town-events.js";
 import type { Terminal } from "../command-frame.js";
 import { integerFlag, numberFlag } from "../command-options.js";
-import { eventsPerRequest, ServerClient } from "../server-client.js";
 import { untilStopped } from "../stop-signals.js";
 import { type RunningServer, startServer } from "../wiring/http-server.js";
 import { makeLogger } from "../wiring/logger.js";
+import { eventsPerRequest, ServerClient } from "../wiring/server-client.js";
 import { addServeOptions, type ServeOptions, serveConfiguration, serveUntilStopped } from "./serve.js";
 
 interface DemoOptions extends ServeOptions {

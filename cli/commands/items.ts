@@ -11,10 +11,10 @@ import type { Terminal } from "../command-frame.js";
 import { addClientOptions, type ClientOptions, choiceFlag, configurationOf, printResult, serverOf } from "../command-options.js";
 import { formatOf } from "../files/file-format.js";
 import { Progress } from "../progress.js";
-import type { ServerClient } from "../server-client.js";
 import { untilStopped } from "../stop-signals.js";
 import { withTopics } from "../wiring/kafka/kafka-topics.js";
 import { withUpdater } from "../wiring/offline.js";
+import type { ServerClient } from "../wiring/server-client.js";
 
 interface ImportOptions extends ClientOptions {
   readonly from: string;

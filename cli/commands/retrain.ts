@@ -1,10 +1,10 @@
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
-import { type LoadedModel, loadModel } from "../../models/model-folder.js";
-import { type AnyKind, MODEL_KINDS } from "../../models/model-kinds.js";
-import { drift, type Gate, gate, type NewestParted, partNewest } from "../../models/retraining.js";
-import { trainingDataOf } from "../../models/training-set.js";
+import { drift, type Gate, gate, type NewestParted, partNewest } from "../../models/evaluation/retraining.js";
+import { type LoadedModel, loadModel } from "../../models/model-folder/model-folder.js";
+import { type AnyKind, MODEL_KINDS } from "../../models/training/model-kinds.js";
+import { trainingDataOf } from "../../models/training-set/training-set.js";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { TrainingSet } from "../../schemas/model.js";
@@ -12,11 +12,11 @@ import type { Terminal } from "../command-frame.js";
 import { addClientOptions, type ClientOptions, configurationOf, integerFlag, printResult, serverOf } from "../command-options.js";
 import { type GenerationsTarget, untilAnswering, withGenerations } from "../generations-target.js";
 import { Progress } from "../progress.js";
-import type { ServerClient } from "../server-client.js";
 import { untilStopped } from "../stop-signals.js";
-import { trainShown } from "../train-shown.js";
+import { trainShown } from "../training/train-shown.js";
+import { setOfState } from "../training/training-source.js";
 import { modelStoreOf } from "../wiring/item-vectors.js";
-import { setOfState } from "../wiring/training-source.js";
+import type { ServerClient } from "../wiring/server-client.js";
 
 type RetrainOptions = ClientOptions & {
   readonly drift?: string;

@@ -11,8 +11,8 @@ import {
   type SplitEvent,
   splitAtTime,
 } from "../../models/evaluation/splits.js";
-import { readHistories } from "../../models/histories.js";
-import { isWritable, writeHistories } from "../../models/split-file.js";
+import { readHistories } from "../../models/training-set/histories.js";
+import { isWritable, writeHistories } from "../../models/training-set/split-file.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { BehaviourEvent } from "../../schemas/event.js";
 import type { EpochMs } from "../../schemas/ids.js";

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
-import { isNumberRange, type SettingValue } from "../../models/model-kind.js";
-import { type AnyKind, MODEL_KINDS } from "../../models/model-kinds.js";
+import { isNumberRange, type SettingValue } from "../../models/training/model-kind.js";
+import { type AnyKind, MODEL_KINDS } from "../../models/training/model-kinds.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs } from "../../schemas/ids.js";
 import type { Terminal } from "../command-frame.js";
@@ -20,8 +20,8 @@ import { addEventFileOptions, type EventFileFlags, eventRowOptions, type Reading
 import { addItemsFileOptions, type ItemsFileFlags, itemsFileOf } from "../files/items-file.js";
 import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
-import { trainShown } from "../train-shown.js";
-import { type ReadSet, setOfFiles, setOfLog, setOfSplit, setOfState } from "../wiring/training-source.js";
+import { trainShown } from "../training/train-shown.js";
+import { type ReadSet, setOfFiles, setOfLog, setOfSplit, setOfState } from "../training/training-source.js";
 
 interface TrainOptions extends ClientOptions, EventFileFlags, ItemsFileFlags {
   readonly train?: string;

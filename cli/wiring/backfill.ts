@@ -9,11 +9,11 @@ import type { FileRow } from "../../streams/files/file-row.js";
 import { type FileFormat, FileRows } from "../../streams/files/file-rows.js";
 import { replayFile } from "../../streams/files/replay-file.js";
 import { decodeRecord } from "../../streams/record-codec.js";
-import { eventsPerRequest } from "../server-client.js";
 import { FileSender, type SliceTarget, type TakenRow } from "./file-sender.js";
 import { eventRulesOf } from "./fold-configuration.js";
 import { withUpdater } from "./offline.js";
 import { Pace } from "./pace.js";
+import { eventsPerRequest } from "./server-client.js";
 import { openJournal, shadowDirectory } from "./updater-stores.js";
 
 /** A file of events and how it is read. */

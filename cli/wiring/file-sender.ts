@@ -4,7 +4,7 @@ import type { EpochMs } from "../../schemas/ids.js";
 import type { RefusedLine } from "../../schemas/ports/admin.js";
 import type { FileIntake, FileProgress, FileSlice } from "../../schemas/ports/file-intake.js";
 import { formatPosition } from "../../schemas/position.js";
-import type { ServerClient } from "../server-client.js";
+import type { ServerClient } from "./server-client.js";
 
 /** What a row of the file gave: an event, nothing (it lies outside of the time asked for), or it is broken. */
 export type TakenRow = BehaviourEvent | "unwanted" | { readonly refused: RefusedLine };

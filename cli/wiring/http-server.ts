@@ -4,7 +4,7 @@ import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { IndexShardRows } from "../../schemas/ports/admin.js";
 import type { ReadModelReader } from "../../schemas/ports/read-model.js";
-import { removeAddress, writeAddress } from "../address-file.js";
+import { removeAddress, writeAddress } from "./address-file.js";
 import { eventRulesOf, foldSettingsOf } from "./fold-configuration.js";
 import { LatePart } from "./late-part.js";
 import { makeLogger } from "./logger.js";

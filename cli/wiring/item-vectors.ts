@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { ItemTables, type SharedTables } from "../../models/item-tables.js";
-import { ModelStore } from "../../models/model-store.js";
-import { RandomIndexing } from "../../models/random-indexing.js";
+import { ItemTables, type SharedTables } from "../../models/item-vectors/item-tables.js";
+import { ModelStore } from "../../models/item-vectors/model-store.js";
+import { RandomIndexing } from "../../models/item-vectors/random-indexing.js";
 import type { GenerationRef, ItemVectors } from "../../schemas/catalogue.js";
 import type { Config } from "../../schemas/config.js";
 

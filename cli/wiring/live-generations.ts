@@ -1,4 +1,4 @@
-import type { ModelStore } from "../../models/model-store.js";
+import type { ModelStore } from "../../models/item-vectors/model-store.js";
 import type { GenerationRef, ItemVectorsOf } from "../../schemas/catalogue.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { CatalogueNumber, EpochMs, Generation } from "../../schemas/ids.js";

@@ -1,8 +1,8 @@
 import type { ItemId } from "../../schemas/ids.js";
+import { sampleOf } from "../seeded-random.js";
 import type { NamedModel } from "./measure-model.js";
 import { includes, type Queries, rankAll } from "./rank-all.js";
 import { itemsToItems, type Ranker, usersToItems } from "./ranker.js";
-import { sampleOf } from "./seeded-random.js";
 import { SEGMENTS, segmentsOf } from "./segments.js";
 import { listenersOf, type SharedRows } from "./shared-rows.js";
 

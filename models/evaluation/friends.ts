@@ -1,7 +1,7 @@
 import type { ItemModel } from "../../schemas/model.js";
+import { SeededRandom } from "../seeded-random.js";
 import type { QueryValues } from "./list-metrics.js";
 import { includes, type Queries, rankAll } from "./rank-all.js";
-import { SeededRandom } from "./seeded-random.js";
 import type { SharedRows } from "./shared-rows.js";
 import { aucOf } from "./user-auc.js";
 import { usersByCosine } from "./user-neighbours.js";

@@ -1,7 +1,7 @@
 import type { ItemId } from "../../schemas/ids.js";
 import type { Histories, ItemMatrix } from "../../schemas/model.js";
+import { SeededRandom, sampleOf } from "../seeded-random.js";
 import type { NamedModel } from "./measure-model.js";
-import { SeededRandom, sampleOf } from "./seeded-random.js";
 import { SEGMENTS, type Segment, segmentsOf } from "./segments.js";
 
 /** Power iterations: enough for a picture, in which close variances may well swap. */

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
+import { TopK } from "../top-k.js";
 import { CANDIDATE_STEP, padded, QUERY_STEP, scoreFour } from "./score-block.js";
-import { TopK } from "./top-k.js";
 
 /** What is ranked: vectors made when they are needed, so that they need not all be in memory. */
 export interface Candidates {

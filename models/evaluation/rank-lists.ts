@@ -1,7 +1,7 @@
+import { SeededRandom } from "../seeded-random.js";
 import { ListMetrics, type QueryValues, type Segments } from "./list-metrics.js";
 import { type Queries, rankAll } from "./rank-all.js";
 import type { Ranker } from "./ranker.js";
-import { SeededRandom } from "./seeded-random.js";
 import type { SharedRows } from "./shared-rows.js";
 
 export interface ListOptions {

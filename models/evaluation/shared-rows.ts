@@ -1,7 +1,7 @@
 import { KindredError } from "../../schemas/errors.js";
 import type { ItemId } from "../../schemas/ids.js";
 import type { Histories, ItemModel } from "../../schemas/model.js";
-import { sampleOf } from "./seeded-random.js";
+import { sampleOf } from "../seeded-random.js";
 
 /**
  * Train, test and models over one numbering of items, since each comes with its own: first the items of train in their order, then those

@@ -1,4 +1,4 @@
-import { SeededRandom } from "./seeded-random.js";
+import { SeededRandom } from "../seeded-random.js";
 
 /** One model against another over the same queries. */
 export interface Difference {

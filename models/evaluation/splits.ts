@@ -1,7 +1,7 @@
 import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs, ItemId } from "../../schemas/ids.js";
 import type { Histories } from "../../schemas/model.js";
-import { SeededRandom, sampleOf } from "./seeded-random.js";
+import { SeededRandom, sampleOf } from "../seeded-random.js";
 
 /** What a split goes by; the order of a list decides between equal times where only one may be the last. */
 export interface SplitEvent {

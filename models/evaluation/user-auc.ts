@@ -1,7 +1,7 @@
+import { SeededRandom } from "../seeded-random.js";
 import type { QueryValues } from "./list-metrics.js";
 import { includes } from "./rank-all.js";
 import type { Ranker } from "./ranker.js";
-import { SeededRandom } from "./seeded-random.js";
 import type { SharedRows } from "./shared-rows.js";
 
 /** Items that those wanted are held against, a user. */

@@ -1,10 +1,10 @@
 import type { ItemModel } from "../../schemas/model.js";
+import { sampleOf } from "../seeded-random.js";
+import { TopK } from "../top-k.js";
 import { ListMetrics, type QueryValues } from "./list-metrics.js";
 import { type Candidates, type Queries, rankAll } from "./rank-all.js";
 import { itemsToItems, type Ranker } from "./ranker.js";
-import { sampleOf } from "./seeded-random.js";
 import type { SharedRows } from "./shared-rows.js";
-import { TopK } from "./top-k.js";
 
 export interface NeighbourOptions {
   readonly k: number;

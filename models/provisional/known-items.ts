@@ -1,7 +1,7 @@
 import type { ItemId } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import type { Histories, ItemMatrix, ItemModel } from "../../schemas/model.js";
-import { type SeededRandom, sampleOf } from "../evaluation/seeded-random.js";
+import { type SeededRandom, sampleOf } from "../seeded-random.js";
 
 /** Items of the model that stand in for new ones: as many as teach a map, but for large dimensions no more than seconds allow. */
 const mostItems = (dims: number): number => Math.max(4 * dims, Math.min(10_000, Math.floor(2e8 / dims ** 2)));

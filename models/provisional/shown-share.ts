@@ -1,6 +1,6 @@
 import type { ItemModel } from "../../schemas/model.js";
-import { SeededRandom, sampleOf } from "../evaluation/seeded-random.js";
-import { TopK } from "../evaluation/top-k.js";
+import { SeededRandom, sampleOf } from "../seeded-random.js";
+import { TopK } from "../top-k.js";
 import { hasVector, type KnownUsers } from "./known-items.js";
 
 /** Users whose lists are made; their work is this times all items. */

@@ -1,7 +1,7 @@
 import type { SkipGramRelation } from "../../native/skip-gram.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { TrainingSet } from "../../schemas/model.js";
-import { typesOf } from "../training-set.js";
+import { typesOf } from "../training-set/training-set.js";
 import { type Edges, filtered, labelEdges, reversed } from "./edges.js";
 
 /** Nodes that are no items. Items have their own types: song, podcast, ...; `item` is any of them. */

@@ -2,7 +2,7 @@ import type { Static } from "typebox";
 import { afterEach, describe, expect, it } from "vitest";
 import { MemoryReadModel } from "../../index/read-model/memory-read-model.js";
 import { ExactEngine } from "../../index/vector-engine/exact-engine.js";
-import { RandomIndexing } from "../../models/random-indexing.js";
+import { RandomIndexing } from "../../models/item-vectors/random-indexing.js";
 import type { RecallAnswer } from "../../schemas/http.js";
 import type { Generation } from "../../schemas/ids.js";
 import type { AppliedPosition } from "../../schemas/ports/event-log.js";

@@ -1,6 +1,6 @@
 import { type PublisherSettings, ShardPublisher, type Swap, type Tuned } from "../../index/shards/shard-publisher.js";
 import { EmbeddedEngine } from "../../index/vector-engine/embedded-engine.js";
-import { RandomIndexing } from "../../models/random-indexing.js";
+import { RandomIndexing } from "../../models/item-vectors/random-indexing.js";
 import { SodiumCipher } from "../../native/cipher.js";
 import type { Config } from "../../schemas/config.js";
 import type { BehaviourEvent } from "../../schemas/event.js";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { saveModel } from "../../models/model-folder.js";
+import { saveModel } from "../../models/model-folder/model-folder.js";
 import type { ItemId } from "../../schemas/ids.js";
 import type { ItemModel } from "../../schemas/model.js";
 import { randomOf } from "../index/vector-engine/listeners.js";

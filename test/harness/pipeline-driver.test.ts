@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { RandomIndexing } from "../../models/random-indexing.js";
+import { RandomIndexing } from "../../models/item-vectors/random-indexing.js";
 import type { ItemId, Partition, UserId } from "../../schemas/ids.js";
 import type { ItemInfo } from "../../schemas/item.js";
 import type { StoreWrite } from "../../schemas/ports/key-value-store.js";

@@ -1,5 +1,5 @@
-import { popularityOf } from "../../models/histories.js";
-import { TrainingSetBuilder } from "../../models/training-set-builder.js";
+import { popularityOf } from "../../models/training-set/histories.js";
+import { TrainingSetBuilder } from "../../models/training-set/training-set-builder.js";
 import type { ItemId } from "../../schemas/ids.js";
 import type { ItemModel, TrainingSet } from "../../schemas/model.js";
 import { generateTown } from "../../town/town.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ItemShards, type ItemShardsSettings, isTrained } from "../../index/item-shards.js";
 import { MemoryReadModel } from "../../index/read-model/memory-read-model.js";
-import { ItemTables } from "../../models/item-tables.js";
+import { ItemTables } from "../../models/item-vectors/item-tables.js";
 import { NO_ORDINAL } from "../../native/vector-index.js";
 import type { ItemComparison, ItemVectors } from "../../schemas/catalogue.js";
 import type { Generation, ItemId, Offset, Partition } from "../../schemas/ids.js";

@@ -1,4 +1,4 @@
-import { RandomIndexing } from "../../models/random-indexing.js";
+import { RandomIndexing } from "../../models/item-vectors/random-indexing.js";
 import type { Catalogue } from "../../schemas/catalogue.js";
 import type { BehaviourEvent } from "../../schemas/event.js";
 import type { CatalogueNumber, ItemId, Offset, Partition, UserId } from "../../schemas/ids.js";

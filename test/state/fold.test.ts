@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { RandomIndexing } from "../../models/random-indexing.js";
+import { RandomIndexing } from "../../models/item-vectors/random-indexing.js";
 import type { Catalogue } from "../../schemas/catalogue.js";
 import type { ItemId, UserId } from "../../schemas/ids.js";
 import type { LogRecord } from "../../schemas/log-record.js";

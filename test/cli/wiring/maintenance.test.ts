@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Maintenance } from "../../../cli/wiring/maintenance.js";
 import type { UpdaterStores } from "../../../cli/wiring/updater-stores.js";
-import { RandomIndexing } from "../../../models/random-indexing.js";
+import { RandomIndexing } from "../../../models/item-vectors/random-indexing.js";
 import { buildConfig } from "../../../schemas/config-validation.js";
 import type { CatalogueNumber, ItemId, Offset } from "../../../schemas/ids.js";
 import type { ItemInfo } from "../../../schemas/item.js";

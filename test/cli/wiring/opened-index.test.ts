@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { handlesOf, OpenedIndex, spaceHandlesOf } from "../../../cli/wiring/opened-index.js";
 import { Readers } from "../../../cli/wiring/readers.js";
 import { SearchIndex } from "../../../cli/wiring/search-index.js";
-import { RandomIndexing } from "../../../models/random-indexing.js";
+import { RandomIndexing } from "../../../models/item-vectors/random-indexing.js";
 import type { Config } from "../../../schemas/config.js";
 import { buildConfig } from "../../../schemas/config-validation.js";
 import type { Generation, ItemId } from "../../../schemas/ids.js";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SearchIndex } from "../../../cli/wiring/search-index.js";
-import { RandomIndexing } from "../../../models/random-indexing.js";
+import { RandomIndexing } from "../../../models/item-vectors/random-indexing.js";
 import type { Config } from "../../../schemas/config.js";
 import { buildConfig } from "../../../schemas/config-validation.js";
 import type { CatalogueNumber, Offset, Partition, UserId } from "../../../schemas/ids.js";

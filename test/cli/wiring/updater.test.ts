@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { handlesOf, OpenedIndex } from "../../../cli/wiring/opened-index.js";
 import { Updater, type UpdaterOptions } from "../../../cli/wiring/updater.js";
-import { ItemTables } from "../../../models/item-tables.js";
+import { ItemTables } from "../../../models/item-vectors/item-tables.js";
 import type { Config } from "../../../schemas/config.js";
 import { buildConfig } from "../../../schemas/config-validation.js";
 import type { BehaviourEvent } from "../../../schemas/event.js";

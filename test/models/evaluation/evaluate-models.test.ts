@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { evaluateModels, type NamedModel } from "../../../models/evaluation/evaluate-models.js";
 import { type ModelReport, reportJson } from "../../../models/evaluation/report.js";
 import { reportTable } from "../../../models/evaluation/report-table.js";
-import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
+import { SeededRandom } from "../../../models/seeded-random.js";
 import type { ItemId } from "../../../schemas/ids.js";
 import type { ItemModel } from "../../../schemas/model.js";
 import { historiesOf, type MadeUp, madeUp } from "./made-up-split.js";

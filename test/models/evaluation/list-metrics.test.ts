@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { ListMetrics, meanOf } from "../../../models/evaluation/list-metrics.js";
-import { SeededRandom, sampleOf } from "../../../models/evaluation/seeded-random.js";
 import { SEGMENTS } from "../../../models/evaluation/segments.js";
+import { SeededRandom, sampleOf } from "../../../models/seeded-random.js";
 
 const valuesOf = (metrics: ListMetrics, query = 0): Record<string, number> =>
   Object.fromEntries([...metrics.values].map(([name, values]) => [name, values[query]!]));

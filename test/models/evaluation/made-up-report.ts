@@ -1,6 +1,6 @@
 import { evaluateModels } from "../../../models/evaluation/evaluate-models.js";
 import type { EvaluationReport } from "../../../models/evaluation/report.js";
-import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
+import { SeededRandom } from "../../../models/seeded-random.js";
 import { historiesOf, madeUp } from "./made-up-split.js";
 
 /** Two models of noise under the given names. */

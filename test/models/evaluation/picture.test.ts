@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { pictureOf, projected } from "../../../models/evaluation/picture.js";
-import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
+import { SeededRandom } from "../../../models/seeded-random.js";
 import type { ItemId } from "../../../schemas/ids.js";
 import { historiesOf } from "./made-up-split.js";
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { type Candidates, type Queries, rankAll } from "../../../models/evaluation/rank-all.js";
-import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
+import { SeededRandom } from "../../../models/seeded-random.js";
 
 /** Small integers: products are exact whatever the order, and ties are many. */
 const table = (random: SeededRandom, rows: number, dims: number): number[][] =>

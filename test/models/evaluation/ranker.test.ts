@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { rankAll } from "../../../models/evaluation/rank-all.js";
 import { itemsToItems, popularity, type Ranker, usersToItems } from "../../../models/evaluation/ranker.js";
-import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
 import { type SharedRows, shareRows } from "../../../models/evaluation/shared-rows.js";
+import { SeededRandom } from "../../../models/seeded-random.js";
 import type { ItemId } from "../../../schemas/ids.js";
 import type { ItemModel } from "../../../schemas/model.js";
 import { historiesOf, madeUp } from "./made-up-split.js";

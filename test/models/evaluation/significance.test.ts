@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
 import { pairedDifference } from "../../../models/evaluation/significance.js";
+import { SeededRandom } from "../../../models/seeded-random.js";
 
 const OPTIONS = { rounds: 4000, seed: 5 };
 

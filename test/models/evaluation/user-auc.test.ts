@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { popularity, usersToItems } from "../../../models/evaluation/ranker.js";
-import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
 import { shareRows } from "../../../models/evaluation/shared-rows.js";
 import { aucOf, userAuc } from "../../../models/evaluation/user-auc.js";
+import { SeededRandom } from "../../../models/seeded-random.js";
 import type { ItemId } from "../../../schemas/ids.js";
 import type { ItemModel } from "../../../schemas/model.js";
 import { historiesOf, madeUp } from "./made-up-split.js";

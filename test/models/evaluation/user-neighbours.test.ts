@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
 import { shareRows } from "../../../models/evaluation/shared-rows.js";
 import { alikeLater, exactJaccard, jaccard, neighbourJaccard, usersByCosine } from "../../../models/evaluation/user-neighbours.js";
+import { SeededRandom } from "../../../models/seeded-random.js";
 import type { ItemId } from "../../../schemas/ids.js";
 import type { ItemModel } from "../../../schemas/model.js";
 import { historiesOf, madeUp } from "./made-up-split.js";

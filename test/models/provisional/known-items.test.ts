@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
 import { knownItems, knownUsers, meanListener, targetsOf } from "../../../models/provisional/known-items.js";
+import { SeededRandom } from "../../../models/seeded-random.js";
 import type { ItemId } from "../../../schemas/ids.js";
 import type { ItemModel } from "../../../schemas/model.js";
 import { historiesOf } from "../evaluation/made-up-split.js";

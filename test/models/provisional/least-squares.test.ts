@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { SeededRandom } from "../../../models/evaluation/seeded-random.js";
 import { applyLinear, fitBlend, fitLinear, solveSymmetric } from "../../../models/provisional/least-squares.js";
+import { SeededRandom } from "../../../models/seeded-random.js";
 
 const number = fc.double({ min: -3, max: 3, noNaN: true });
 

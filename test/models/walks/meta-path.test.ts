@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { TrainingSetBuilder } from "../../../models/training-set-builder.js";
+import { TrainingSetBuilder } from "../../../models/training-set/training-set-builder.js";
 import { HeterogeneousGraph } from "../../../models/walks/heterogeneous-graph.js";
 import { compileMetaPath, contextTable, defaultMetaPaths } from "../../../models/walks/meta-path.js";
 import type { ItemId } from "../../../schemas/ids.js";

@@ -1,6 +1,6 @@
 import type { KafkaMessage } from "kafkajs";
 import { describe, expect, it } from "vitest";
-import { RandomIndexing } from "../../../models/random-indexing.js";
+import { RandomIndexing } from "../../../models/item-vectors/random-indexing.js";
 import type { ChangelogBatch, ChangelogRecord } from "../../../schemas/ports/changelog.js";
 import type { Log } from "../../../schemas/ports/log.js";
 import { PartitionReplica } from "../../../state/partition-replica.js";
