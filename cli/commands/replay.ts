@@ -4,9 +4,6 @@ import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { EpochMs } from "../../schemas/ids.js";
 import { MAX_BATCH_RECORDS } from "../../schemas/ports/folded-batch.js";
-import { parseAssignments } from "../../streams/files/column-map.js";
-import { EVENT_FIELDS, TS_UNITS, type TsUnit } from "../../streams/files/event-rows.js";
-import { FILE_FORMATS, type FileFormat } from "../../streams/files/file-rows.js";
 import type { Terminal } from "../command-frame.js";
 import {
   addClientOptions,
@@ -19,6 +16,7 @@ import {
   serverOf,
   timeFlag,
 } from "../command-options.js";
+import { addEventFileOptions, type EventFileFlags, eventRowOptions } from "../files/event-file.js";
 import { formatOf } from "../files/file-format.js";
 import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
@@ -35,12 +33,8 @@ import { type FoldedTopic, foldTopic } from "../wiring/kafka/fold-topic.js";
 import { withTopics } from "../wiring/kafka/kafka-topics.js";
 import { shadowDirectory } from "../wiring/updater-stores.js";
 
-interface ReplayOptions extends ClientOptions {
+interface ReplayOptions extends ClientOptions, EventFileFlags {
   readonly from?: string;
-  readonly format?: FileFormat;
-  readonly map: string;
-  readonly set: string;
-  readonly tsUnit: TsUnit;
   readonly since?: EpochMs;
   readonly until?: EpochMs;
   readonly speed?: number;
@@ -50,20 +44,13 @@ interface ReplayOptions extends ClientOptions {
 }
 
 export function addReplay(program: Command, terminal: Terminal): void {
-  addClientOptions(
+  const command = addClientOptions(
     program
       .command("replay")
       .description("a backfill through the very same pipeline: from a file, or the live log (journal or topic) into a shadow state"),
   )
-    .option("--from <file>", "csv, tsv or ndjson, gzipped or not; `journal` or `kafka`, the live log (the default with --into shadow)")
-    .option("--format <format>", `${FILE_FORMATS.join(", ")} (default: by the file's name)`, choiceFlag(...FILE_FORMATS))
-    .option("--map <field=column,...>", "columns of the fields, e.g. user=CustomerID,item=StockCode,ts=t", "")
-    .option(
-      "--set <field=value,...>",
-      "values that the file lacks, e.g. action=like,ts=2011-01-01T00:00:00Z (action is play if not given)",
-      "",
-    )
-    .option("--ts-unit <unit>", "what numbers in ts count: auto (below 1e11 are seconds), s or ms", choiceFlag(...TS_UNITS), "auto")
+    .option("--from <file>", "csv, tsv or ndjson, gzipped or not; `journal` or `kafka`, the live log (the default with --into shadow)");
+  addEventFileOptions(command)
     .option("--since <time>", "only events from this time on", timeFlag)
     .option("--until <time>", "only events before this time", timeFlag)
     .option("--speed <factor>", "as fast as it happened, times this (default: as fast as it goes)", numberFlag(0.001, 1e9))
@@ -81,10 +68,6 @@ export function addReplay(program: Command, terminal: Terminal): void {
 /** @throws KindredError USAGE, FILE_FORMAT (it is not there) */
 async function sourceOf(path: string, options: ReplayOptions): Promise<BackfillSource> {
   const format = formatOf(path, options.format);
-  const map = {
-    columns: parseAssignments(options.map, EVENT_FIELDS, "--map"),
-    constants: parseAssignments(options.set, EVENT_FIELDS, "--set"),
-  };
   try {
     if (!(await stat(path)).isFile()) throw new KindredError("FILE_FORMAT", "this is not a file", path);
   } catch (cause) {
@@ -92,9 +75,9 @@ async function sourceOf(path: string, options: ReplayOptions): Promise<BackfillS
       ? cause
       : new KindredError("FILE_FORMAT", `the file cannot be read: ${(cause as Error).message}`, path, { cause });
   }
-  const { tsUnit, since, until, again, speed } = options;
+  const { since, until, again, speed } = options;
   const limits = { ...(since !== undefined && { since }), ...(until !== undefined && { until }), ...(speed !== undefined && { speed }) };
-  return { path, format, map, tsUnit, again: again === true, ...limits };
+  return { path, format, ...eventRowOptions(options), again: again === true, ...limits };
 }
 
 /** Whether the live log itself is folded anew, and no file. @throws KindredError USAGE */

@@ -4,15 +4,18 @@ import type { Command } from "commander";
 import { drift, type Gate, gate, type NewestParted, partNewest } from "../../models/evaluation/retraining.js";
 import { type LoadedModel, loadModel } from "../../models/model-folder/model-folder.js";
 import { type AnyKind, MODEL_KINDS } from "../../models/training/model-kinds.js";
+import { MAX_THREADS } from "../../models/training/model-kind.js";
 import { trainingDataOf } from "../../models/training-set/training-set.js";
 import type { Config } from "../../schemas/config.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { TrainingSet } from "../../schemas/model.js";
+import { MAX_GENERATIONS } from "../../schemas/row.js";
 import type { Terminal } from "../command-frame.js";
 import { addClientOptions, type ClientOptions, configurationOf, integerFlag, printResult, serverOf } from "../command-options.js";
 import { type GenerationsTarget, untilAnswering, withGenerations } from "../generations-target.js";
 import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
+import { defaultThreads } from "../training/threads.js";
 import { trainShown } from "../training/train-shown.js";
 import { setOfState } from "../training/training-source.js";
 import { modelStoreOf } from "../wiring/item-vectors.js";
@@ -23,7 +26,7 @@ type RetrainOptions = ClientOptions & {
   readonly tolerance?: string;
   readonly kind?: string;
   readonly dims?: string;
-  readonly threads?: number;
+  readonly threads: number;
   readonly seed: number;
   readonly users: number;
   readonly dryRun?: boolean;
@@ -58,7 +61,7 @@ export function addRetrain(program: Command, terminal: Terminal): void {
     .option("--dims <number>", "dimensions of the model")
     .option("--drift <share>", "do nothing unless so much of what is new is with items that the served model does not know")
     .option("--tolerance <share>", "how much less than the served model's recall is let pass, as a share of it")
-    .option("--threads <number>", "of the training (default: all cores)", integerFlag(1, 256))
+    .option("--threads <number>", "of the training (default: all cores)", integerFlag(1, MAX_THREADS), defaultThreads())
     .option("--seed <number>", "of all random choices", integerFlag(0, 2 ** 32 - 1), 1)
     .option("--users <number>", "who are asked at most, drawn by the seed", integerFlag(1, 1e9), 5_000)
     .option("--dry-run", "judge, and publish nothing")
@@ -145,7 +148,7 @@ class Retraining {
       folder,
       kind,
       known,
-      { dims, seed, ...(threads !== undefined && { threads }) },
+      { dims, seed, threads },
       // What the state holds has changed since: there is nothing to go on from.
       { signal: this.signal, restart: true },
     );
@@ -156,7 +159,7 @@ class Retraining {
   private async publish(target: GenerationsTarget, folder: string): Promise<number> {
     const { generations, active, previous, next } = await target.list();
     const spare = generations.map(({ id }) => id).filter((id) => id !== active && id !== previous && id !== next);
-    if (generations.length >= MOST_LIVE && spare[0] !== undefined) await target.retire(spare[0]);
+    if (generations.length >= MAX_GENERATIONS && spare[0] !== undefined) await target.retire(spare[0]);
     const id = await target.publish(folder);
     await untilAnswering(target, id, this.signal);
     return id;
@@ -168,5 +171,3 @@ function isTrainedOn(served: LoadedModel | undefined, known: TrainingSet, { retr
   return manifest?.kind === kind && manifest.dims === dims && manifest.data.fingerprint === trainingDataOf(known).fingerprint;
 }
 
-/** More live generations are refused. */
-const MOST_LIVE = 3;

@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { type Command, Option } from "commander";
 import { isNumberRange, type SettingValue } from "../../models/training/model-kind.js";
 import { type AnyKind, MODEL_KINDS } from "../../models/training/model-kinds.js";
@@ -20,6 +19,7 @@ import { addEventFileOptions, type EventFileFlags, eventRowOptions, type Reading
 import { addItemsFileOptions, type ItemsFileFlags, itemsFileOf } from "../files/items-file.js";
 import { Progress } from "../progress.js";
 import { untilStopped } from "../stop-signals.js";
+import { defaultThreads } from "../training/threads.js";
 import { trainShown } from "../training/train-shown.js";
 import { type ReadSet, setOfFiles, setOfLog, setOfSplit, setOfState } from "../training/training-source.js";
 
@@ -66,7 +66,7 @@ const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) =>
 
 function settingOption({ about, defaults, ranges }: AnyKind, name: string): Option {
   const [flag, range, text] = [flagOf(name), ranges[name]!, about[name]!];
-  const fallback = name === "threads" ? availableParallelism() : defaults[name];
+  const fallback = name === "threads" ? defaultThreads() : defaults[name];
   if (range === "boolean") return new Option(flag, text).default(fallback);
   if (range === "text") return new Option(`${flag} <text>`, text).default(fallback);
   if (!isNumberRange(range))

@@ -1,4 +1,4 @@
-import { type CommonSettings, type ModelKind, settingsOf } from "./model-kind.js";
+import { MAX_THREADS, type CommonSettings, type ModelKind, settingsOf } from "./model-kind.js";
 
 /** How the graph model is trained. Defaults were chosen on a validation part of Gowalla's train file, for all data alike. */
 export type GraphSettings = CommonSettings & {
@@ -51,7 +51,7 @@ export const GRAPH_RANGES: ModelKind<GraphSettings>["ranges"] = {
   dims: [8, 1024, true],
   epochs: [0, 10_000, true],
   seed: [0, 0xffffffff, true],
-  threads: [1, 64, true],
+  threads: [1, MAX_THREADS, true],
   negatives: [1, 65_536, true],
   negativeWeight: [0.01, 1e6, false],
   leastKept: [0, 1, false],

@@ -1,4 +1,4 @@
-import { type CommonSettings, type ModelKind, settingsOf } from "./model-kind.js";
+import { MAX_THREADS, type CommonSettings, type ModelKind, settingsOf } from "./model-kind.js";
 
 /** How item2vec is trained. Defaults were chosen on a validation part of Gowalla's train file, for all data alike. */
 export type Item2vecSettings = CommonSettings & {
@@ -44,7 +44,7 @@ export const ITEM2VEC_RANGES: ModelKind<Item2vecSettings>["ranges"] = {
   dims: [8, 1024, true],
   epochs: [1, 10_000, true],
   seed: [0, 0xffffffff, true],
-  threads: [1, 64, true],
+  threads: [1, MAX_THREADS, true],
   window: [2, 1024, true],
   negatives: [1, 4096, true],
   negativeWeight: [0.01, 1000, false],

@@ -1,4 +1,4 @@
-import { type CommonSettings, type ModelKind, settingsOf } from "./model-kind.js";
+import { MAX_THREADS, type CommonSettings, type ModelKind, settingsOf } from "./model-kind.js";
 
 /** How metapath2vec is trained. Defaults were chosen on a made-up town and on Last.fm (bench/metapath2vec-validation.ts). */
 export type Metapath2vecSettings = CommonSettings & {
@@ -51,7 +51,7 @@ export const METAPATH2VEC_RANGES: ModelKind<Metapath2vecSettings>["ranges"] = {
   context: "text",
   epochs: [1, 10_000, true],
   seed: [0, 0xffffffff, true],
-  threads: [1, 64, true],
+  threads: [1, MAX_THREADS, true],
   length: [2, 1000, true],
   window: [1, 100, true],
   heterogeneousNegatives: "boolean",

@@ -15,6 +15,9 @@ export type CommonSettings = {
   readonly threads: number;
 };
 
+/** More threads would only wait for each other. */
+export const MAX_THREADS = 64;
+
 /** How far a training is. */
 export interface TrainingProgress {
   /** Of the whole training, 0 to 1. */
