@@ -73,7 +73,9 @@ describe("publishing to a running server", () => {
   };
   const send = (url: string, events: readonly unknown[]): Promise<{ position: string }> => ask(`${url}/v1/events`, { events });
   const sendAll = async (url: string): Promise<void> => {
-    for (let at = 0; at < past.length; at += 4000) await send(url, past.slice(at, at + 4000));
+    let position = "";
+    for (let at = 0; at < past.length; at += 4000) position = (await send(url, past.slice(at, at + 4000))).position;
+    await ask(`${url}/v1/recall/u2u?user=${users[0]}&after=${position}&waitMs=10000`);
   };
   const active = async (url: string, generation: number): Promise<void> => {
     for (let live = await ask<Live>(`${url}/v1/generations`); live.active !== generation; live = await ask<Live>(`${url}/v1/generations`))
@@ -170,7 +172,7 @@ describe("publishing to a running server", () => {
     // Folded anew, with the catalogues of then.
     await rm(join(data, "state"), { recursive: true });
     expect((await kindredJson<{ hash: string }>(["state", "hash", "--data-dir", data])).hash).toBe(before.hash);
-  });
+  }, 120_000);
 
   it("works without a server: published, pooled and saved when the command ends, gone back from, given up", async () => {
     const file = join(directory.path, "none");
@@ -189,7 +191,7 @@ describe("publishing to a running server", () => {
     expect((await kindredJson<Live>(["generations", "retire", "1", "--data-dir", data])).generations.map(({ id }) => id)).toEqual([0]);
     expect((await kindred(["rollback", "--data-dir", data])).stderr).toContain("UNKNOWN_GENERATION");
     expect((await kindred(["generations", "--data-dir", data])).stdout).toMatch(/^\* 0 {2}random-indexing/);
-  });
+  }, 120_000);
 });
 
 /** What shows that an answer is not what its generation alone would give; undefined: nothing. */
