@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Config } from "../schemas/config.js";
-import { KindredError } from "../schemas/errors.js";
 import { parseTimestamp } from "../schemas/event.js";
 import type { EpochMs } from "../schemas/ids.js";
 import type { Terminal } from "./command-frame.js";
@@ -89,14 +88,9 @@ export function choiceFlag<T extends string>(...choices: readonly T[]): (text: s
   };
 }
 
-/** A time of a flag. @throws KindredError USAGE */
+/** A time of a flag. */
 export function timeFlag(text: string): EpochMs {
   const ts = parseTimestamp(/^\d+$/.test(text) ? Number(text) : /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text);
-  if (ts === undefined)
-    throw new KindredError(
-      "USAGE",
-      `${JSON.stringify(text)} is not a time; allowed: RFC 3339, a date, or epoch milliseconds`,
-      "--since, --until",
-    );
+  if (ts === undefined) throw new InvalidArgumentError("it is not a time: RFC 3339, a date, or epoch milliseconds.");
   return ts;
 }

@@ -18,7 +18,7 @@ export interface NewItemsParts {
 }
 
 /** Numbers of listeners from which on an item's vectors are made anew: more of them say less that is new. */
-const LISTENERS = [1, 3, 10, 30, 100] as const;
+const LOOK_AGAIN_AT = [1, 3, 10, 30, 100] as const;
 
 /**
  * Items that came after the model was trained: they get vectors of what is known of them, and new ones when that becomes more. Who has an item is
@@ -53,7 +53,7 @@ export class NewItems {
     for (const [i, ordinal] of ordinals.entries()) {
       const record = readModel.item(ids[i]!);
       if (record === undefined) continue;
-      const listeners = LISTENERS.filter((least) => least <= record.users).at(-1) ?? 0;
+      const listeners = LOOK_AGAIN_AT.filter((least) => least <= record.users).at(-1) ?? 0;
       const madeOf = listeners * 2 ** 32 + (record.infoJson === null ? 0 : crc32c(Buffer.from(record.infoJson)));
       if (this.#madeOf.get(ordinal) === madeOf) continue;
       this.#madeOf.set(ordinal, madeOf);

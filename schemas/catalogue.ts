@@ -36,11 +36,14 @@ export interface CatalogueItem {
   readonly creators?: readonly string[];
 }
 
+/** Kind of the generation that needs no model: its item vectors are made of a hash. */
+export const UNTRAINED_KIND = "random-indexing";
+
 /** A live generation's item vectors, as users pool them. */
 export interface GenerationRef {
   readonly generation: Generation;
   readonly dims: number;
-  /** `random-indexing` needs no table (seed only); a trained model names its folder. */
+  /** UNTRAINED_KIND needs no table (seed only); a trained model names its folder. */
   readonly kind: string;
   readonly seed: number;
   readonly folder?: string;

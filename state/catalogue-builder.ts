@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
-import type { Catalogue, CatalogueItem, FoldSettings, GenerationRef } from "../schemas/catalogue.js";
+import { type Catalogue, type CatalogueItem, type FoldSettings, type GenerationRef, UNTRAINED_KIND } from "../schemas/catalogue.js";
 import { KindredError } from "../schemas/errors.js";
 import type { CatalogueNumber, Generation, ItemId } from "../schemas/ids.js";
 import { type ItemInfo, MAX_ITEM_LABELS } from "../schemas/item.js";
@@ -23,7 +23,7 @@ export interface CatalogueParts {
 export const generationZero = (dims = 128, seed = 1): GenerationRef => ({
   generation: 0 as Generation,
   dims,
-  kind: "random-indexing",
+  kind: UNTRAINED_KIND,
   seed,
 });
 

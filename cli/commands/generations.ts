@@ -3,8 +3,9 @@ import type { Command } from "commander";
 import { KindredError } from "../../schemas/errors.js";
 import type { Terminal } from "../command-frame.js";
 import { addClientOptions, type ClientOptions, configurationOf, integerFlag, printResult, serverOf } from "../command-options.js";
-import { type GenerationsBody, type GenerationsTarget, untilAnswering, withGenerations } from "../generations-target.js";
 import { untilStopped } from "../stop-signals.js";
+import { publishShown } from "../training/publish-shown.js";
+import { type GenerationsBody, type GenerationsTarget, withGenerations } from "../wiring/generations-target.js";
 
 export function addGenerations(program: Command, terminal: Terminal): void {
   addClientOptions(
@@ -35,7 +36,7 @@ export function addGenerations(program: Command, terminal: Terminal): void {
 async function publish(model: string, options: ClientOptions & { wait?: boolean }, terminal: Terminal): Promise<void> {
   await withTarget(options, terminal, async (target, signal, online) => {
     const id = await target.publish(resolve(model));
-    const answer = options.wait || !online ? await untilAnswering(target, id, signal) : await target.list();
+    const answer = options.wait || !online ? await publishShown(target, id, signal) : await target.list();
     const is = answer.generations.find((one) => one.id === id);
     printResult(
       terminal,

@@ -48,8 +48,7 @@ export function addReplay(program: Command, terminal: Terminal): void {
     program
       .command("replay")
       .description("a backfill through the very same pipeline: from a file, or the live log (journal or topic) into a shadow state"),
-  )
-    .option("--from <file>", "csv, tsv or ndjson, gzipped or not; `journal` or `kafka`, the live log (the default with --into shadow)");
+  ).option("--from <file>", "csv, tsv or ndjson, gzipped or not; `journal` or `kafka`, the live log (the default with --into shadow)");
   addEventFileOptions(command)
     .option("--since <time>", "only events from this time on", timeFlag)
     .option("--until <time>", "only events before this time", timeFlag)

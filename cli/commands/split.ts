@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import {
   cutLeaving,
   historiesInTime,
@@ -20,6 +20,7 @@ import type { Terminal } from "../command-frame.js";
 import {
   addCommonOptions,
   type CommonOptions,
+  choiceFlag,
   configurationOf,
   integerFlag,
   numberFlag,
@@ -57,7 +58,7 @@ export function addSplit(program: Command, terminal: Terminal): void {
     program.command("split").description("what people did, parted into what a model is trained on and what it is to find"),
   )
     .addHelpText("after", `\n${ABOUT}`)
-    .argument("<way>", `one of ${WAYS.join(", ")}`, wayFlag)
+    .argument("<way>", `one of ${WAYS.join(", ")}`, choiceFlag(...WAYS))
     .option("--from <file>", "events with times: csv, tsv or ndjson, gzipped or not")
     .option("--input <file>", "histories without times: `user item item ...` a line, gzipped or not");
   addEventFileOptions(command)
@@ -67,11 +68,6 @@ export function addSplit(program: Command, terminal: Terminal): void {
     .requiredOption("--out <directory>", "gets train.txt.gz and test.txt.gz")
     .option("--json", "print the result as JSON")
     .action((way: Way, options: SplitOptions) => split(way, options, terminal));
-}
-
-function wayFlag(text: string): Way {
-  if (!(WAYS as readonly string[]).includes(text)) throw new InvalidArgumentError(`it must be one of ${WAYS.join(", ")}.`);
-  return text as Way;
 }
 
 async function split(way: Way, options: SplitOptions, terminal: Terminal): Promise<void> {

@@ -29,7 +29,11 @@ export function addEventFileOptions(command: Command): Command {
   return command
     .option("--format <format>", `of --from: ${FILE_FORMATS.join(", ")} (default: by the file's name)`, choiceFlag(...FILE_FORMATS))
     .option("--map <field=column,...>", "columns of the fields, e.g. user=CustomerID,item=StockCode,ts=t", "")
-    .option("--set <field=value,...>", "values that the file lacks, e.g. action=like,ts=2011-01-01T00:00:00Z (action is play if not given)", "")
+    .option(
+      "--set <field=value,...>",
+      "values that the file lacks, e.g. action=like,ts=2011-01-01T00:00:00Z (action is play if not given)",
+      "",
+    )
     .option("--ts-unit <unit>", "what numbers in ts count: auto (below 1e11 are seconds), s or ms", choiceFlag(...TS_UNITS), "auto");
 }
 

@@ -2,10 +2,9 @@ import { join } from "node:path";
 import { ItemTables, type SharedTables } from "../../models/item-vectors/item-tables.js";
 import { ModelStore } from "../../models/item-vectors/model-store.js";
 import { RandomIndexing } from "../../models/item-vectors/random-indexing.js";
-import type { GenerationRef, ItemVectors } from "../../schemas/catalogue.js";
+import { type GenerationRef, type ItemVectors, UNTRAINED_KIND } from "../../schemas/catalogue.js";
 import type { Config } from "../../schemas/config.js";
 
-const UNTRAINED = "random-indexing";
 /** Vectors that partitions share: an item that one has met the others meet too, and each vector is made of a hash. */
 const SHARED_VECTORS = 65_536;
 
@@ -30,7 +29,7 @@ export class GenerationVectors {
 
   /** @throws KindredError MODEL_INVALID: a trained model that is not among the published ones, or is damaged */
   readonly of = (ref: GenerationRef): ItemVectors | Promise<ItemVectors> => {
-    if (ref.kind !== UNTRAINED) return this.models.tables(ref);
+    if (ref.kind !== UNTRAINED_KIND) return this.models.tables(ref);
     const name = JSON.stringify([ref.dims, ref.seed]);
     const known = this.untrained.get(name) ?? new RandomIndexing(ref.dims, ref.seed, this.cachedItems);
     this.untrained.set(name, known);
@@ -46,7 +45,7 @@ export type ItemVectorsHandle =
 /** @returns undefined for vectors of another make, which stay in their thread */
 export function handleOfItemVectors({ kind, dims, seed }: GenerationRef, vectors: ItemVectors): ItemVectorsHandle | undefined {
   if (vectors instanceof ItemTables) return { kind: "tables", tables: vectors.shared };
-  return kind === UNTRAINED ? { kind: "untrained", dims, seed } : undefined;
+  return kind === UNTRAINED_KIND ? { kind: "untrained", dims, seed } : undefined;
 }
 
 export function attachItemVectors(handle: ItemVectorsHandle | undefined): ItemVectors | undefined {

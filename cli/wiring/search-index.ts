@@ -18,7 +18,7 @@ import { SearchSpace, type SpaceOptions } from "./search-space.js";
 const INFOS_A_CALL = 4_096;
 const NOTHING = 0 as Offset;
 /** How often items are looked at that a model does not know, and how many of each space: some milliseconds of this thread. */
-const LOOK_EVERY_MS = 500;
+const NEW_ITEMS_EVERY_MS = 500;
 const NEW_ITEMS_A_LOOK = 500;
 
 /** A live generation, and the vectors that its users pool. */
@@ -101,7 +101,7 @@ export class SearchIndex implements RowPublisher {
     this.serves.start();
     this.looking = setInterval(() => {
       for (const space of this.spaces.values()) space.lookAtNewItems(NEW_ITEMS_A_LOOK);
-    }, LOOK_EVERY_MS);
+    }, NEW_ITEMS_EVERY_MS);
   }
 
   /** What answers. */

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { copyFile, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { GenerationRef } from "../../schemas/catalogue.js";
+import { type GenerationRef, UNTRAINED_KIND } from "../../schemas/catalogue.js";
 import { KindredError } from "../../schemas/errors.js";
 import type { Generation } from "../../schemas/ids.js";
 import type { ItemModel } from "../../schemas/model.js";
@@ -16,7 +16,7 @@ const MANIFEST = "manifest.json";
 /** `3-0f1e2d3c4b5a6978`, and the same while it is being copied. Nothing else in the directory is touched. */
 const OURS = /^\d+-[0-9a-f]{16}(\.[0-9a-f]{12})?$/;
 /** It becomes the name of a folder, and of a generation's kind; the one that needs no model is not to be taken for one. */
-const KIND = /^(?!random-indexing$)[a-z0-9][a-z0-9-]{0,63}$/;
+const KIND = /^[a-z0-9][a-z0-9-]{0,63}$/;
 
 /** Of the folder itself, or of that of other nodes' vectors. */
 const FILE = new RegExp(`^(${NODES_FOLDER}/)?[A-Za-z0-9_][A-Za-z0-9._-]*$`);
@@ -45,7 +45,8 @@ export class ModelStore {
     const manifest = parseModelManifest(bytes.toString("utf8"), where);
     const { kind, dims, items, files } = manifest;
     const invalid = (why: string): KindredError => new KindredError("MODEL_INVALID", why, where);
-    if (!KIND.test(kind)) throw invalid(`a model of kind ${JSON.stringify(kind).slice(0, 80)} can't be published`);
+    if (!KIND.test(kind) || kind === UNTRAINED_KIND)
+      throw invalid(`a model of kind ${JSON.stringify(kind).slice(0, 80)} can't be published`);
     if (dims < 8) throw invalid(`a generation has 8 to 1024 dimensions, not ${dims}`);
     if (items === 0) throw invalid("it has no items");
     const strange = files.find(({ name }) => !FILE.test(name));

@@ -1,4 +1,4 @@
-import { MAX_THREADS, type CommonSettings, type ModelKind, settingsOf } from "./model-kind.js";
+import { type CommonSettings, MAX_THREADS, type ModelKind, settingsOf } from "./model-kind.js";
 
 /** How item2vec is trained. Defaults were chosen on a validation part of Gowalla's train file, for all data alike. */
 export type Item2vecSettings = CommonSettings & {

@@ -1,4 +1,4 @@
-import { MAX_THREADS, type CommonSettings, type ModelKind, settingsOf } from "./model-kind.js";
+import { type CommonSettings, MAX_THREADS, type ModelKind, settingsOf } from "./model-kind.js";
 
 /** How metapath2vec is trained. Defaults were chosen on a made-up town and on Last.fm (bench/metapath2vec-validation.ts). */
 export type Metapath2vecSettings = CommonSettings & {

@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Static } from "typebox";
-import { generationsAnswer } from "../api/admin-answers.js";
-import type { Config } from "../schemas/config.js";
-import type { GenerationsAnswer, PublishedAnswer } from "../schemas/http.js";
-import type { Generation } from "../schemas/ids.js";
-import type { Generations } from "../schemas/ports/generations.js";
-import { Progress } from "./progress.js";
-import { withUpdater } from "./wiring/offline.js";
-import type { ServerClient } from "./wiring/server-client.js";
+import { generationsAnswer } from "../../api/admin-answers.js";
+import type { Config } from "../../schemas/config.js";
+import type { GenerationsAnswer, PublishedAnswer } from "../../schemas/http.js";
+import type { Generation } from "../../schemas/ids.js";
+import type { Generations } from "../../schemas/ports/generations.js";
+import { withUpdater } from "./offline.js";
+import type { ServerClient } from "./server-client.js";
 
 export type GenerationsBody = Static<typeof GenerationsAnswer>;
 
@@ -33,19 +32,22 @@ export function withGenerations<T>(
   return withUpdater(config, { signal, activate: true }, ({ generations }) => work(here(generations)));
 }
 
+/** How far a publishing is. */
+export type OnPublishing = (rows: number, pooled: number, state: string | undefined) => void;
+
 /** Resolves once it is not to become active by itself any more: it is, or somebody wants otherwise. */
-export async function untilAnswering(target: GenerationsTarget, id: number, signal: AbortSignal): Promise<GenerationsBody> {
-  const progress = new Progress({ label: "publish", unit: "users", stream: process.stderr });
-  try {
-    for (;;) {
-      const answer = await target.list();
-      const { rows = 0, pooled = 1, state } = answer.generations.find((one) => one.id === id) ?? {};
-      if (answer.next !== id) return answer;
-      progress.update(rows, pooled, state);
-      await sleep(POLL_MS, undefined, { signal });
-    }
-  } finally {
-    progress.stop();
+export async function untilAnswering(
+  target: GenerationsTarget,
+  id: number,
+  signal: AbortSignal,
+  onPublishing: OnPublishing,
+): Promise<GenerationsBody> {
+  for (;;) {
+    const answer = await target.list();
+    const { rows = 0, pooled = 1, state } = answer.generations.find((one) => one.id === id) ?? {};
+    if (answer.next !== id) return answer;
+    onPublishing(rows, pooled, state);
+    await sleep(POLL_MS, undefined, { signal });
   }
 }
 
