@@ -27,6 +27,7 @@ const LOOK_AGAIN_AT = [1, 3, 10, 30, 100] as const;
 export class NewItems {
   /** Of each item that has vectors of ours, what they were made of: listeners and a checksum of its side information. */
   readonly #madeOf = new Map<number, number>();
+  readonly #given = new Set<number>();
   /** Those before it were looked at once; the others are looked at first. */
   #met = 0;
   /** Where the next round over those that were met goes on. */
@@ -49,7 +50,7 @@ export class NewItems {
   #give(ordinals: readonly number[]): number {
     const { dims, items, readModel } = this.parts;
     const ids = readModel.itemIds(Uint32Array.from(ordinals));
-    const given: { ordinal: number; vectors: ProvisionalVectors }[] = [];
+    const given: { ordinal: number; vectors: ProvisionalVectors | undefined }[] = [];
     for (const [i, ordinal] of ordinals.entries()) {
       const record = readModel.item(ids[i]!);
       if (record === undefined) continue;
@@ -58,7 +59,10 @@ export class NewItems {
       if (this.#madeOf.get(ordinal) === madeOf) continue;
       this.#madeOf.set(ordinal, madeOf);
       const vectors = this.#vectorsOf(ordinal as ItemOrdinal, listeners, record.infoJson);
-      if (vectors !== undefined) given.push({ ordinal, vectors });
+      // What nothing speaks for any more (its listeners were erased) is no longer found.
+      if (vectors !== undefined || this.#given.has(ordinal)) given.push({ ordinal, vectors });
+      if (vectors === undefined) this.#given.delete(ordinal);
+      else this.#given.add(ordinal);
     }
     if (given.length === 0) return 0;
     const batch = {
@@ -67,6 +71,7 @@ export class NewItems {
       inputs: new Float32Array(given.length * dims),
     };
     for (const [i, { vectors }] of given.entries()) {
+      if (vectors === undefined) continue;
       batch.outputs.set(vectors.output, i * dims);
       batch.inputs.set(vectors.input, i * dims);
     }

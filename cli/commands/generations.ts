@@ -37,6 +37,11 @@ async function publish(model: string, options: ClientOptions & { wait?: boolean 
   await withTarget(options, terminal, async (target, signal, online) => {
     const id = await target.publish(resolve(model));
     const answer = options.wait || !online ? await publishShown(target, id, signal) : await target.list();
+    if (options.wait && answer.active !== id)
+      throw new KindredError(
+        "GENERATION_NOT_READY",
+        `generation ${id} is live, and ${answer.active} answers: kindred generations activate ${id}`,
+      );
     const is = answer.generations.find((one) => one.id === id);
     printResult(
       terminal,

@@ -65,7 +65,7 @@ async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
     await serveUntilStopped(server, signal, async () => {
       await server.ready;
       log.info({ url: server.url, role: options.role, docs: `${server.url}/docs`, dataDir: config.dataDir }, "ready");
-      schedule.start(server.url);
+      if (options.role !== "recall") await schedule.start(server.url);
       await aborted(signal);
     }).finally(() => schedule.stop());
     log.info("stopped");

@@ -2,8 +2,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Config } from "../../schemas/config.js";
 import type { Log } from "../../schemas/ports/log.js";
+import type { GenerationsBody } from "../wiring/generations-target.js";
+import { ServerClient } from "../wiring/server-client.js";
 
 const HOUR_MS = 3_600_000;
+/** After a start, where one is overdue. */
+const SOONEST_MS = 1_000;
 /** Least claim to a processor: answers and folding go first. */
 const NICE = 19;
 /** Of what a training writes to its standard error. */
@@ -22,22 +26,37 @@ export interface ScheduleOptions {
  */
 export class RetrainingSchedule {
   private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
   private running: { readonly child: ChildProcess; readonly ended: Promise<void> } | undefined;
 
   constructor(private readonly options: ScheduleOptions) {}
 
-  /** Nothing where the configuration has no interval. @param url of this server */
-  start(url: string): void {
+  /** Nothing where the configuration has no interval. The first comes that long after a model was published last, else from now. @param url of this server */
+  async start(url: string): Promise<void> {
     const { everyHours } = this.options.config.retrain;
     if (everyHours === 0) return;
+    const every = everyHours * HOUR_MS;
+    const { generations } = await new ServerClient(url).get<GenerationsBody>("/v1/generations");
+    const published = generations.map(({ publishedAt }) => (publishedAt === null ? 0 : Date.parse(publishedAt)));
+    const last = Math.max(0, ...published);
+    this.next(url, last === 0 ? every : Math.max(SOONEST_MS, last + every - Date.now()), every);
+  }
+
+  private next(url: string, delay: number, every: number): void {
+    if (this.stopped) return;
     // A timer counts to 24 days.
-    const every = Math.min(everyHours * HOUR_MS, 2 ** 31 - 1);
-    this.timer = setInterval(() => this.run(url), every);
+    const part = Math.min(delay, 2 ** 31 - 1);
+    this.timer = setTimeout(() => {
+      if (delay > part) return this.next(url, delay - part, every);
+      this.run(url);
+      this.next(url, every, every);
+    }, part);
   }
 
   /** Ends one that is under way: nothing of it was published. */
   async stop(): Promise<void> {
-    clearInterval(this.timer);
+    this.stopped = true;
+    clearTimeout(this.timer);
     this.running?.child.kill("SIGTERM");
     await this.running?.ended;
   }

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { drift, type Gate, gate, type NewestParted, partNewest } from "../../models/evaluation/retraining.js";
@@ -53,6 +54,14 @@ export function retrainOnState(
   return new Retraining(config, options, server, signal).run();
 }
 
+/** A model that is to be trained into a folder, and what it is held against. */
+interface Candidate {
+  readonly parted: NewestParted;
+  readonly served: Served;
+  readonly moved: number | null;
+  readonly folder: string;
+}
+
 class Retraining {
   constructor(
     private readonly config: Config,
@@ -72,8 +81,16 @@ class Retraining {
       return { published: null, why: `${(100 * moved).toFixed(1)} % of what is new is with unknown items`, drift: moved };
     if (isTrainedOn(served.model, parted.known, this.config))
       return { published: null, why: "what answers now was trained on the same", drift: moved };
-    // Not below `models`: what lies there is published.
-    const folder = resolve(this.config.dataDir, "retrained");
+    // Not below `models`: what lies there is published. One for each run: two at once must not publish what the other has judged.
+    const folder = resolve(this.config.dataDir, "retrained", randomBytes(6).toString("hex"));
+    try {
+      return await this.judged({ parted, served, moved, folder });
+    } finally {
+      if (this.options.dryRun !== true) await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  private async judged({ parted, served, moved, folder }: Candidate): Promise<RetrainingOutcome> {
     const { model } = await this.train(parted, folder);
     const judged = await gate(model, served.model?.model, parted, {
       tolerance: this.config.retrain.tolerance,
@@ -83,10 +100,9 @@ class Retraining {
       signal: this.signal,
     });
     const result = { drift: moved, gate: judged };
-    if (!judged.passed) return { ...result, published: null, why: `it finds less than what answers now: the model lies in ${folder}` };
+    if (!judged.passed) return { ...result, published: null, why: "it finds less than what answers now" };
     if (this.options.dryRun === true) return { ...result, published: null, why: `only tried: the model lies in ${folder}` };
     const published = await this.onGenerations((target) => this.publish(target, folder));
-    await rm(folder, { recursive: true, force: true });
     return { ...result, published, why: "it finds at least as much as what answered before" };
   }
 

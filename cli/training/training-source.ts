@@ -72,7 +72,7 @@ export async function setOfLog(config: Config, reading: Reading): Promise<ReadSe
   const log: LogTaker = {
     take: (record) => {
       if (record.kind === "event") taker.take(record.event);
-      else if (record.kind === "erase") taker.builder.erase(record.user);
+      else if (record.kind === "erase") taker.erase(record.user, record.at);
     },
     reject: () => void rejected++,
     onProgress: (share) => reading.onProgress(taker.events, share),
@@ -129,6 +129,7 @@ class EventTaker {
   readonly builder = new TrainingSetBuilder();
   events = 0;
   readonly #weights: EventWeights;
+  readonly #erasedAt = new Map<string, EpochMs>();
 
   constructor(
     config: Config,
@@ -137,9 +138,15 @@ class EventTaker {
     this.#weights = new EventWeights(foldSettingsOf(config));
   }
 
+  /** As the fold has it: what is said to have happened before it never counts again, wherever it comes from. */
+  erase(user: string, at: EpochMs): void {
+    this.#erasedAt.set(user, Math.max(at, this.#erasedAt.get(user) ?? at));
+    this.builder.erase(user);
+  }
+
   take({ user, item, action, ts, value, type, scene }: BehaviourEvent): void {
     const { since = 0, until = Number.POSITIVE_INFINITY } = this.limits;
-    if (ts < since || ts >= until) return;
+    if (ts < since || ts >= until || ts <= (this.#erasedAt.get(user) ?? Number.NEGATIVE_INFINITY)) return;
     this.events++;
     if (type !== undefined && !this.builder.hasInfo(item)) this.builder.addInfo({ item, type });
     const weight = this.#weights.of(action, value) / WEIGHT_ONE;

@@ -90,9 +90,9 @@ export async function gate(
 ): Promise<Gate> {
   const models = [{ name: "candidate", model: candidate }, ...(served ? [{ name: "served", model: served }] : [])];
   const report = await evaluateModels(models, known.histories, asked, { ...draws, ks: [20], neighbourUsers: 0, rounds: 0 });
-  const { testableUsers, testedUsers } = report.split;
-  if (testableUsers < leastUsers)
-    throw new KindredError("INVALID_ARGUMENT", `${testableUsers} users did something new; ${leastUsers} are needed to judge by`, "users");
+  const { testedUsers } = report.split;
+  if (testedUsers < leastUsers)
+    throw new KindredError("INVALID_ARGUMENT", `${testedUsers} users did something new; ${leastUsers} are needed to judge by`, "users");
   const against = served ? "served" : POPULARITY;
   const figure = (name: string): number => report.models.find((model) => model.name === name)?.u2i[METRIC] ?? 0;
   const [own, base] = [figure("candidate"), figure(against)];

@@ -104,7 +104,8 @@ export class ModelStore {
   }
 
   private async copy(source: string, { files }: ModelManifest, to: string): Promise<void> {
-    const names = [MANIFEST, ...files.map((file) => file.name)];
+    // Other nodes are nothing that is served, and users are among them: what is erased must not stay here.
+    const names = [MANIFEST, ...files.map((file) => file.name).filter((name) => !name.startsWith(`${NODES_FOLDER}/`))];
     const folders = new Set(names.map((name) => dirname(join(to, name))));
     for (const folder of folders) await mkdir(folder, { recursive: true });
     for (const name of names) {

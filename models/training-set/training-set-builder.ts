@@ -28,11 +28,15 @@ export class TrainingSetBuilder {
   readonly #scenes = new Names();
   readonly #infos = new Map<ItemId, ItemInfo>();
   readonly #pairs = new PairTable();
+  /** Who did nothing since everything of them was forgotten: not even a name is left. */
+  readonly #erased = new Set<number>();
   #hasTimes = false;
   #hasWeights = false;
 
   add(user: string, item: ItemId, { weight = 1, ts, action, scene }: Touch = {}): void {
-    const pair = this.#pairs.at(this.#users.number(user), this.#items.number(item));
+    const number = this.#users.number(user);
+    this.#erased.delete(number);
+    const pair = this.#pairs.at(number, this.#items.number(item));
     const { weights, times, actions, scenes } = this.#pairs;
     weights.values[pair]! += weight;
     this.#hasWeights ||= weights.values[pair] !== 1;
@@ -52,7 +56,9 @@ export class TrainingSetBuilder {
   /** Everything of the user so far is forgotten. */
   erase(user: string): void {
     const number = this.#users.known(user);
-    if (number !== undefined) for (const pair of this.#pairs.of(number)) this.#pairs.forget(pair);
+    if (number === undefined) return;
+    for (const pair of this.#pairs.of(number)) this.#pairs.forget(pair);
+    this.#erased.add(number);
   }
 
   /** Side information; the newest of an item holds. */
@@ -84,7 +90,7 @@ export class TrainingSetBuilder {
     const items = [...numbers.keys()].map((number) => this.#items.all[number]!);
     const infos = new Map(items.flatMap((item) => (this.#infos.has(item) ? [[item, this.#infos.get(item) as ItemInfo] as const] : [])));
     return {
-      histories: { items, users: this.#users.all, starts: this.#starts(kept), rows },
+      histories: { items, users: this.#users.all.filter((_, user) => !this.#erased.has(user)), starts: this.#starts(kept), rows },
       ...(this.#hasWeights && { weights: Float32Array.from(kept, (pair) => weights.values[pair]!) }),
       ...(this.#hasTimes && { times: Float64Array.from(kept, (pair) => times.values[pair]!) }),
       ...(this.#actions.all.length > 0 && { actions: kept.map((pair) => actions.values[pair]!), actionNames: this.#actions.all }),
@@ -108,9 +114,15 @@ export class TrainingSetBuilder {
   }
 
   #starts(kept: Uint32Array): Uint32Array {
-    const starts = new Uint32Array(this.#users.all.length + 1);
-    for (const pair of kept) starts[this.#pairs.users.values[pair]! + 1]!++;
-    for (let user = 1; user < starts.length; user++) starts[user]! += starts[user - 1]!;
+    const counts = new Uint32Array(this.#users.all.length);
+    for (const pair of kept) counts[this.#pairs.users.values[pair]!]!++;
+    const starts = new Uint32Array(counts.length - this.#erased.size + 1);
+    let at = 0;
+    for (const [user, count] of counts.entries()) {
+      if (this.#erased.has(user)) continue;
+      starts[at + 1] = starts[at]! + count;
+      at++;
+    }
     return starts;
   }
 }

@@ -46,8 +46,9 @@ export async function trainInto<Settings extends CommonSettings & Readonly<Recor
   const from = resumed ? await loadCheckpoint(directory, identity) : undefined;
   const onCheckpoint: TrainingOptions["onCheckpoint"] = (state) => saveCheckpoint(directory, identity, state);
   const trained = await kind.train(set, settings, { ...options, onCheckpoint, ...(from && { from }) });
-  const { done, model, state, kernel, losses, metrics, cpuSeconds } = trained;
+  const { done, state, kernel, losses, metrics, cpuSeconds } = trained;
   if (done) {
+    const model = centred(trained.model);
     const newItems = forNewItems(model, set, settings.seed);
     await saveModel(directory, model, {
       seed: settings.seed,
@@ -71,4 +72,20 @@ const MOST_USERS = 50_000;
 function forNewItems(model: ItemModel, { histories, infos }: TrainingSet, seed: number): Provisional | undefined {
   const fitted = Provisional.fit(model, sampleUsers(histories, MOST_USERS, seed), { seed, ...(infos && { infos }) });
   return fitted.knows ? fitted : undefined;
+}
+
+/**
+ * Outputs less their mean. It takes the same from every item's score for one user, so that nobody's order changes, and makes a score say
+ * something by itself: above 0 an item is liked more than the average one. As skip-gram leaves them, the scores of all may be below.
+ * What has zeros is not found, and keeps them.
+ */
+export function centred(model: ItemModel): ItemModel {
+  const { dims, values } = model.output;
+  if (model.score !== "dot") return model;
+  const found = [...model.items.keys()].filter((row) => values.subarray(row * dims, (row + 1) * dims).some((x) => x !== 0));
+  const mean = new Float64Array(dims);
+  for (const row of found) for (let d = 0; d < dims; d++) mean[d]! += values[row * dims + d]! / found.length;
+  const output = values.slice();
+  if (found.length > 1) for (const row of found) for (let d = 0; d < dims; d++) output[row * dims + d]! -= mean[d]!;
+  return { ...model, output: { dims, values: output } };
 }

@@ -9,6 +9,10 @@ export const OTHER_TYPES = ["user", "creator", "tag", "scene", "type"] as const;
 export type OtherType = (typeof OTHER_TYPES)[number];
 const ANY_ITEM = "item";
 
+/** Of an item's type; one that is called like nodes that are no items (`tag:blue`) is told apart from them. */
+const nodeTypeOf = (type: string): string =>
+  type === "" ? ANY_ITEM : (OTHER_TYPES as readonly string[]).includes(type) ? `${type}_${ANY_ITEM}` : type;
+
 /** A range of nodes: number i of them is the node first + i. */
 export interface NodeRange {
   readonly type: OtherType;
@@ -39,7 +43,7 @@ export class HeterogeneousGraph {
     this.#set = set;
     const { histories, infos, scenes, sceneNames = [] } = set;
     this.items = histories.items.length;
-    const itemTypes = typesOf(set).map((type) => (type === "" ? ANY_ITEM : type));
+    const itemTypes = typesOf(set).map(nodeTypeOf);
     const labels = {
       creator: labelEdges(histories.items.map((item) => infos?.get(item)?.creators ?? [])),
       tag: labelEdges(histories.items.map((item) => infos?.get(item)?.tags ?? [])),

@@ -63,6 +63,12 @@ it("a song that came after the model is near those of its artist, and found by w
   server = await KindredServer.start(data);
   await kindredJson(["publish", model, "--wait", "--data-dir", data]);
 
+  // Whoever did something is answered by the model, with as many as were asked for.
+  for (const { user } of town.listeners.slice(0, 30)) {
+    const { rung, results } = await get(`/v1/recall/u2i?user=${user}&limit=20`);
+    expect([user, rung, results.length]).toEqual([user, "vector", 20]);
+  }
+
   const info = { item: "song:brand-new", type: "song", title: "New", creators: [artist], tags: like.tags };
   await post("/v1/items", { items: [info] });
   const near = await neighboursOf("song:brand-new");

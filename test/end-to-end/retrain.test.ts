@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { BehaviourEvent } from "../../schemas/event.js";
@@ -41,7 +41,7 @@ describe("kindred retrain", () => {
     if (code !== 0) throw new Error(err);
     return JSON.parse(out) as Outcome;
   };
-  const live = async (): Promise<{ active: number; generations: { id: number }[] }> =>
+  const live = async (): Promise<{ active: number; previous: number | null; generations: { id: number }[] }> =>
     kindredJson(["generations", "--data-dir", data, "--log-level", "silent"]);
 
   it("publishes what finds the newest events, and nothing where little is new, the data are the same or too few can judge", async () => {
@@ -52,7 +52,7 @@ describe("kindred retrain", () => {
     const first = await retrain();
     expect(first).toMatchObject({ published: 1, gate: tried.gate });
     expect(first.gate!.candidate).toBeGreaterThanOrEqual(first.gate!.base);
-    expect(existsSync(join(data, "retrained"))).toBe(false);
+    expect(await readdir(join(data, "retrained"))).toHaveLength(1);
 
     expect(await retrain()).toMatchObject({ published: null, why: expect.stringContaining("trained on the same") });
     await replay("later", later);
@@ -64,6 +64,34 @@ describe("kindred retrain", () => {
     expect(second).toMatchObject({ published: 2, gate: { against: "served" } });
     expect((await live()).generations.map(({ id }) => id)).toEqual([0, 1, 2]);
   });
+
+  it("publishes nothing that finds less than what answers", async () => {
+    await replay("past", past);
+    const model = join(directory.path, "all-knowing");
+    await kindredJson(["train", "item2vec", "--data-dir", data, "--out", model, "--dims", "64", "--threads", "1"]);
+    // It has seen the newest, and says that it has not.
+    const manifest = JSON.parse(await readFile(join(model, "manifest.json"), "utf8"));
+    const data1 = { ...manifest.data, newest: NOW - SPAN };
+    await writeFile(join(model, "manifest.json"), `${JSON.stringify({ ...manifest, data: data1 }, null, 2)}\n`);
+    await kindredJson(["publish", model, "--data-dir", data]);
+    const { code, out } = await runCommand([
+      "retrain",
+      "--data-dir",
+      data,
+      "--log-level",
+      "silent",
+      "--kind",
+      "item2vec",
+      "--dims",
+      "8",
+      "--json",
+    ]);
+    const outcome = JSON.parse(out) as Outcome;
+    expect([code, outcome.published, outcome.why]).toEqual([0, null, "it finds less than what answers now"]);
+    expect(outcome.gate!.candidate).toBeLessThan(outcome.gate!.base);
+    expect((await live()).active).toBe(1);
+    expect(existsSync(join(data, "retrained")) ? await readdir(join(data, "retrained")) : []).toEqual([]);
+  }, 120_000);
 
   it("goes on by itself beside a server, one after the other, giving up the oldest that neither answers nor answered before", async () => {
     await replay("past", past);
@@ -89,8 +117,12 @@ describe("kindred retrain", () => {
           headers: { "content-type": "application/json" },
           body: JSON.stringify({ events }),
         });
-        const { active, generations } = (await (await fetch(`${server.url}/v1/generations`)).json()) as Awaited<ReturnType<typeof live>>;
+        const { active, previous, generations } = (await (await fetch(`${server.url}/v1/generations`)).json()) as Awaited<
+          ReturnType<typeof live>
+        >;
         expect(generations.length).toBeLessThanOrEqual(3);
+        // A roll-back stays possible.
+        if (previous !== null) expect(generations.map(({ id }) => id)).toContain(previous);
         if (active >= 3) break;
         await sleep(200);
       }

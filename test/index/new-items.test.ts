@@ -2,7 +2,7 @@ import { beforeEach, expect, it } from "vitest";
 import type { ItemBatch } from "../../index/item-shards.js";
 import { NewItems } from "../../index/new-items.js";
 import { MemoryReadModel } from "../../index/read-model/memory-read-model.js";
-import type { ItemId, Offset, Partition } from "../../schemas/ids.js";
+import type { ItemId, Offset, Partition, UserId } from "../../schemas/ids.js";
 import type { NewItem } from "../../schemas/model.js";
 import { row } from "./read-model/random-batches.js";
 
@@ -64,6 +64,16 @@ it("gives an item vectors of its labels at once, of its listeners as they come, 
   model.putItemInfo(["new" as ItemId], ['{"item":"new","tags":["a"]}']);
   expect(newItems.look(10)).toBe(1);
   expect(shards.given.get(ordinalOf("new"))).toEqual([3, 1]);
+});
+
+it("takes an item out again that nothing speaks for any more", () => {
+  publish({ nobody: { known: 1 }, ann: { heard: 1 } });
+  shards.unknown.push(ordinalOf("heard"));
+  expect(newItems.look(10)).toBe(1);
+  model.apply({ partition: 0 as Partition, offset: ++offset as Offset, eventTime: 0, rows: [], erased: ["ann" as UserId] });
+  expect(newItems.look(10)).toBe(1);
+  expect(shards.given.get(ordinalOf("heard"))).toEqual([0, 0]);
+  expect(newItems.look(10)).toBe(0);
 });
 
 it("leaves out listeners without a vector, and gives none where nothing is known", () => {

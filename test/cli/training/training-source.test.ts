@@ -9,6 +9,7 @@ import { withUpdater } from "../../../cli/wiring/offline.js";
 import { ServerClient } from "../../../cli/wiring/server-client.js";
 import type { Config } from "../../../schemas/config.js";
 import { buildConfig } from "../../../schemas/config-validation.js";
+import type { BehaviourEvent } from "../../../schemas/event.js";
 import type { ItemId, UserId } from "../../../schemas/ids.js";
 import type { TrainingSet } from "../../../schemas/model.js";
 import { KindredServer } from "../../harness/kindred-process.js";
@@ -84,11 +85,14 @@ describe("what a model is trained on", () => {
     await backfillOffline(config, { path: source.paths[0]!, format: "csv", map, again: false }, never, () => undefined);
     await withUpdater(config, { signal: never, create: true, index: false }, async (updater) => {
       await updater.intake.erase("u7" as UserId, 1_800_000_000_000);
+      // What is sent again from before is not folded, and not learned from.
+      await updater.intake.append([{ user: "u7", item: "song:again", action: "like", ts: 1_700_000_000_000 } as BehaviourEvent]);
       await updater.drained();
     });
     for (const { set } of [await setOfState(config, undefined, reading), await setOfLog(config, reading)]) {
       const who = new Set([...contents(set).keys()].map((key) => key.split(" ")[0]));
       expect([who.has("u7"), who.has("u8")]).toEqual([false, true]);
+      expect(set.histories.users).not.toContain("u7");
     }
   });
 

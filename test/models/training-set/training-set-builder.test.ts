@@ -67,6 +67,8 @@ describe("TrainingSetBuilder", () => {
     builder.add("v", item("a"), { ts: 6, action: "play" });
     builder.erase("u");
     builder.erase("nobody");
+    builder.add("gone", item("a"), {});
+    builder.erase("gone");
     builder.add("u", item("b"), { ts: 7, action: "play" });
     const { histories, times, actions, actionNames } = builder.build();
     expect(histories).toMatchObject({ users: ["u", "v"], items: ["b", "a"] });

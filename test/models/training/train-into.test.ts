@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { loadModel } from "../../../models/model-folder/model-folder.js";
 import { ITEM2VEC } from "../../../models/training/item2vec.js";
 import type { Item2vecSettings } from "../../../models/training/item2vec-settings.js";
-import { type IntoOptions, type TrainingReport, trainInto } from "../../../models/training/train-into.js";
+import { centred, type IntoOptions, type TrainingReport, trainInto } from "../../../models/training/train-into.js";
 import { HistoriesBuilder } from "../../../models/training-set/histories.js";
 import type { ItemId } from "../../../schemas/ids.js";
 import type { TrainingSet } from "../../../schemas/model.js";
@@ -126,5 +126,33 @@ describe("trainInto", () => {
     const training = trainItem2vecInto(place, histories(), settings, { onProgress: () => void reports++ });
     await expect(training).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     expect(reports).toBe(0);
+  });
+});
+
+describe("centred outputs", () => {
+  const model = {
+    ...{ kind: "k", items: ["a", "b", "c", "unfound"] as ItemId[], score: "dot" as const },
+    input: { dims: 2, values: Float32Array.of(1, 0, 0, 1, 1, 1, 0, 0) },
+    output: { dims: 2, values: Float32Array.of(-3, -2, -5, -1, -1, -3, 0, 0) },
+  };
+
+  it("put nobody's items in another order, and the best above 0; what is not found stays so", () => {
+    const { output } = centred(model);
+    expect([...output.values.subarray(6)]).toEqual([0, 0]);
+    for (const user of [
+      [1, 0.2],
+      [0.1, 1],
+      [-1, 0.5],
+    ]) {
+      const scores = ({ values }: typeof output): number[] =>
+        [0, 1, 2].map((i) => user[0]! * values[2 * i]! + user[1]! * values[2 * i + 1]!);
+      const order = (of: number[]): number[] => [0, 1, 2].sort((i, j) => of[j]! - of[i]!);
+      expect(order(scores(output))).toEqual(order(scores(model.output)));
+      expect(Math.max(...scores(output))).toBeGreaterThan(0);
+    }
+  });
+
+  it("are not made for cosines, which would change", () => {
+    expect(centred({ ...model, score: "cosine" }).output.values).toEqual(model.output.values);
   });
 });
