@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Config } from "../schemas/config.js";
+import { KindredError } from "../schemas/errors.js";
 import { parseTimestamp } from "../schemas/event.js";
 import type { EpochMs } from "../schemas/ids.js";
 import type { Terminal } from "./command-frame.js";
@@ -49,8 +50,10 @@ export function configurationOf(options: CommonOptions, terminal: Terminal, flag
   return loadConfiguration({ file: options.config, env: terminal.env, flags: { ...common, ...flags } });
 }
 
-/** The server that a command talks to; undefined where it works by itself. */
+/** The server that a command talks to; undefined where it works by itself. @throws KindredError USAGE */
 export async function serverOf(options: ClientOptions, config: Config, signal?: AbortSignal): Promise<ServerClient | undefined> {
+  if (options.url !== undefined && !URL.canParse(options.url))
+    throw new KindredError("USAGE", `${JSON.stringify(options.url)} is no address of a server, like http://127.0.0.1:7878`, "--url");
   const url = options.url?.replace(/\/+$/, "") ?? (await findServer(config.dataDir))?.url;
   return url === undefined ? undefined : new ServerClient(url, signal);
 }

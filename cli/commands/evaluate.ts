@@ -84,14 +84,16 @@ async function evaluate(options: EvaluateOptions, terminal: Terminal): Promise<v
     };
     return evaluateShared(models, shared, asked);
   }).finally(() => progress.stop());
-  if (html !== undefined) {
-    const shown = { seed, titleOf: (item: ItemId) => infos?.get(item)?.title };
-    const cases = await caseStudies(models, shared, shown);
-    const pictures = models.map((one) => pictureOf(one, histories, shown));
-    await writePage(html, reportHtml(report, `${models.map(({ name }) => name).join(", ")} on ${basename(test)}`, { cases, pictures }));
-  }
+  if (report.models[0]?.friends?.pairs === 0) terminal.stderr.write(`warning: nobody of ${train} is a friend of another one there\n`);
+  if (cold.length > 0 && (report.split.newcomers ?? []).every((asked) => asked.users === 0))
+    terminal.stderr.write(`warning: nobody of ${test} is new to ${train} and did more than so many things\n`);
   const text = reportTable(report).trimEnd();
   printResult(terminal, { json: json === true }, reportJson(report), html === undefined ? text : `${text}\n\n${html}`);
+  if (html === undefined) return;
+  const shown = { seed, titleOf: (item: ItemId) => infos?.get(item)?.title };
+  const cases = await caseStudies(models, shared, shown);
+  const pictures = models.map((one) => pictureOf(one, histories, shown));
+  await writePage(html, reportHtml(report, `${models.map(({ name }) => name).join(", ")} on ${basename(test)}`, { cases, pictures }));
 }
 
 async function infosOf(options: EvaluateOptions, terminal: Terminal): Promise<ReadItems["infos"] | undefined> {

@@ -47,5 +47,6 @@ async function retrain(options: RetrainOptions, terminal: Terminal, signal: Abor
     ? `, ${outcome.gate.metric} ${outcome.gate.candidate.toFixed(4)} against ${outcome.gate.base.toFixed(4)} of ${outcome.gate.against} (${outcome.gate.users} users)`
     : "";
   const what = outcome.published === null ? "nothing was published" : `generation ${outcome.published} answers`;
-  printResult(terminal, options, outcome, `${what}: ${outcome.why}${figures}`);
+  const gone = outcome.retired === undefined ? "" : `; generation ${outcome.retired} was given up`;
+  printResult(terminal, options, outcome, `${what}: ${outcome.why}${figures}${gone}`);
 }

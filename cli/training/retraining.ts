@@ -32,6 +32,8 @@ export interface RetrainingOutcome {
   /** The generation that answers now. */
   readonly published: number | null;
   readonly why: string;
+  /** The generation that was given up for it. */
+  readonly retired?: number;
   /** Share of the new interactions with items that the served model does not know. */
   readonly drift: number | null;
   readonly gate?: Gate;
@@ -103,7 +105,7 @@ class Retraining {
     if (!judged.passed) return { ...result, published: null, why: "it finds less than what answers now" };
     if (this.options.dryRun === true) return { ...result, published: null, why: `only tried: the model lies in ${folder}` };
     const published = await this.onGenerations((target) => this.publish(target, folder));
-    return { ...result, published, why: "it finds at least as much as what answered before" };
+    return { ...result, ...published, why: "it finds at least as much as what answered before" };
   }
 
   private onGenerations<T>(work: (target: GenerationsTarget) => Promise<T>): Promise<T> {
@@ -141,13 +143,14 @@ class Retraining {
     return loadModel(folder);
   }
 
-  private async publish(target: GenerationsTarget, folder: string): Promise<number> {
+  private async publish(target: GenerationsTarget, folder: string): Promise<Pick<RetrainingOutcome, "published" | "retired">> {
     const { generations, active, previous, next } = await target.list();
-    const spare = generations.map(({ id }) => id).filter((id) => id !== active && id !== previous && id !== next);
-    if (generations.length >= MAX_GENERATIONS && spare[0] !== undefined) await target.retire(spare[0]);
-    const id = await target.publish(folder);
-    await publishShown(target, id, this.signal);
-    return id;
+    const [spare] = generations.map(({ id }) => id).filter((id) => id !== active && id !== previous && id !== next);
+    const gives = generations.length >= MAX_GENERATIONS && spare !== undefined;
+    if (gives) await target.retire(spare);
+    const published = await target.publish(folder);
+    await publishShown(target, published, this.signal);
+    return { published, ...(gives && { retired: spare }) };
   }
 }
 

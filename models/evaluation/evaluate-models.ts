@@ -116,7 +116,7 @@ function settingsOf(options: EvaluationOptions): EvaluationReport["settings"] {
 function checkNames(models: readonly NamedModel[]): void {
   const names = [...models.map(({ name }) => name), POPULARITY];
   if (new Set(names).size !== names.length)
-    throw new KindredError("INVALID_ARGUMENT", `models have different names: ${names.join(", ")}`, "models");
+    throw new KindredError("INVALID_ARGUMENT", `models must have different names: ${names.join(", ")}`, "models");
 }
 
 /** Adds the lists of one ranking after another up to one count. */

@@ -49,7 +49,7 @@ export async function loadCheckpoint(model: string, identity: TrainingIdentity):
   const manifest = parse((await readPart(directory, MANIFEST)).toString("utf8"));
   if (manifest === undefined) throw invalid("checkpoint.json is no checkpoint of this version");
   const differs = difference(manifest, identity);
-  if (differs !== undefined) throw invalid(`the training that was stopped had another ${differs}: it can't go on`);
+  if (differs !== undefined) throw invalid(`the training that was stopped had another ${differs}: it can't go on; --restart begins anew`);
   const tables: Record<string, ItemMatrix> = {};
   for (const file of manifest.files)
     tables[file.name.slice(0, -TABLE_END.length)] = parseNpy(await readChecked(directory, file), join(directory, file.name));
