@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SearchIndex } from "../../../cli/wiring/search-index.js";
 import { RandomIndexing } from "../../../models/item-vectors/random-indexing.js";
@@ -180,8 +182,11 @@ describe("SearchIndex over several partitions", () => {
 
   it("gives up a space while it is being saved", async () => {
     const found = await open();
-    await found.add(one);
+    const { users } = await found.add(one);
+    users.upsert({ ordinals: Uint32Array.of(0, 1), vectors: new Float32Array(32).fill(1) });
     const saving = found.save();
+    // It has begun with the first, and this one is still to be written.
+    while (!existsSync(join(config.dataDir, "index"))) await nextTurn();
     await found.drop(ONE.generation);
     await saving;
     await found.save();
@@ -192,13 +197,16 @@ describe("SearchIndex over several partitions", () => {
     partitions = [await OwnedPartition.open(0, undefined, [REF, ONE])];
     const [only] = partitions as [OwnedPartition];
     await only.take(activate(1), event("a", "i1", 1), event("b", "i2", 2));
-    await (await open()).save();
+    await only.take(event("c", "i1", 3));
+    await only.take(event("d", "i1", 4));
+    const saved = await (await open()).save();
+    await only.replica.snapshot(saved.get(only.replica.partition) as Offset);
     await index?.close();
     lines.length = 0;
     const sources = [only.replica];
     index = await SearchIndex.open({ config, live: [...LIVE, one], serving: REF.generation, sources, log });
     expect(reopened()).toBe(true);
-    expect(index.space(ONE.generation)?.users.size).toBe(2);
+    expect(index.space(ONE.generation)?.users.size).toBe(4);
   });
 
   it("still has to save what a save that failed was to", async () => {
