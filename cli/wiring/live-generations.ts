@@ -33,6 +33,8 @@ export interface LiveGenerationsParts {
   readonly now?: () => EpochMs;
 }
 
+/** How soon a catalogue that could not be made is tried again. */
+const AGAIN_MS = 1_000;
 const NOT_MADE_YET = Number.POSITIVE_INFINITY as CatalogueNumber;
 
 /**
@@ -45,7 +47,10 @@ export class LiveGenerations implements Generations {
   private turns: Promise<unknown> = Promise.resolve();
   /** Rows that are of this catalogue have every live generation. */
   private neededCatalogue: CatalogueNumber | 0 = 0;
+  /** When the catalogue is to be tried again that could not be made to follow the record; undefined: it follows. */
+  private againAt: number | undefined;
   private readonly ready: ReadySpaces;
+  private closed = false;
   private looking: NodeJS.Timeout | undefined;
   private switching = false;
   private waiting: (() => void)[] = [];
@@ -92,7 +97,10 @@ export class LiveGenerations implements Generations {
       const { models, log, itemVectors, now = Date.now } = this.parts;
       const offered = await models.examine(folder);
       const known = this.record.live.find((one) => one.folder?.split("-")[1] === offered.hash);
-      if (known) return known.generation;
+      if (known) {
+        if (this.againAt !== undefined) await this.follow();
+        return known.generation;
+      }
       const { live, highest } = this.record;
       if (live.length >= MAX_GENERATIONS)
         throw new KindredError(
@@ -101,20 +109,22 @@ export class LiveGenerations implements Generations {
         );
       const generation = (highest + 1) as Generation;
       const ref = await models.take(offered, generation);
-      // Before any row has vectors of it.
-      await this.parts.index()?.add({ ref, itemVectors: await itemVectors(ref) });
       const before = this.neededCatalogue;
-      // No row has it before the catalogue that is made below.
-      this.neededCatalogue = NOT_MADE_YET;
       try {
+        // Before any row has vectors of it.
+        await this.parts.index()?.add({ ref, itemVectors: await itemVectors(ref) });
+        // No row has it before the catalogue that is made below.
+        this.neededCatalogue = NOT_MADE_YET;
         const published = { ...this.record, highest: generation, live: [...live, { ...ref, publishedAt: now() }] };
         await this.write(this.parts.elsewhere ? answering(published, generation) : { ...published, next: generation });
       } catch (error) {
         this.neededCatalogue = before;
         await this.parts.index()?.drop(generation);
+        // The copy goes with the next clean-up: whether the record was written is not sure where writing it failed.
+        if (ref.folder !== undefined) models.forget(ref.folder);
         throw error;
       }
-      this.neededCatalogue = await this.parts.updateCatalogue();
+      await this.follow();
       log.info({ ...ref, items: offered.manifest.items }, "a generation is published: users are pooled anew");
       return generation;
     });
@@ -144,11 +154,14 @@ export class LiveGenerations implements Generations {
         previous: other(previous),
         retired: folder === undefined ? retired : [...retired, { folder }],
       });
-      this.neededCatalogue = await this.parts.updateCatalogue();
-      await this.numberRetired(this.neededCatalogue);
-      this.ready.forget(generation);
-      await this.parts.index()?.drop(generation);
-      if (folder !== undefined) this.parts.models.forget(folder);
+      try {
+        await this.follow();
+      } finally {
+        // The record has it no more, whenever the catalogue follows.
+        this.ready.forget(generation);
+        await this.parts.index()?.drop(generation);
+        if (folder !== undefined) this.parts.models.forget(folder);
+      }
       this.parts.log.info({ generation }, "a generation is retired");
       return this.status();
     });
@@ -174,6 +187,7 @@ export class LiveGenerations implements Generations {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     clearInterval(this.looking);
     await this.turns;
   }
@@ -185,10 +199,36 @@ export class LiveGenerations implements Generations {
 
   /** Goes on with what was published; cheap, and done after each batch. */
   look(): void {
+    if (this.againAt !== undefined && performance.now() >= this.againAt && !this.closed) void this.followAgain();
     this.ready.look(this.record.live);
     const { next } = this.record;
     if (next !== null && this.ready.has(next) && !this.switching) void this.switchTo(next);
     for (const done of this.waiting.splice(0)) done();
+  }
+
+  /** Makes the catalogue follow the record. Where that fails it is tried again: the record is what was promised. */
+  private async follow(): Promise<void> {
+    // The number of the one before would be taken for the first without what is retired.
+    this.neededCatalogue = NOT_MADE_YET;
+    // Not while this is under way.
+    this.againAt = Number.POSITIVE_INFINITY;
+    try {
+      this.neededCatalogue = await this.parts.updateCatalogue();
+      await this.numberRetired(this.neededCatalogue);
+      this.againAt = undefined;
+    } catch (error) {
+      this.againAt = performance.now() + AGAIN_MS;
+      throw error;
+    }
+  }
+
+  private async followAgain(): Promise<void> {
+    this.againAt = Number.POSITIVE_INFINITY;
+    try {
+      await this.inTurn(() => this.follow());
+    } catch (err) {
+      this.parts.log.error({ err }, "the catalogue does not follow what was published or retired; it is tried again");
+    }
   }
 
   private async switchTo(next: Generation): Promise<void> {

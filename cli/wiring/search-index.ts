@@ -40,6 +40,8 @@ export interface SearchIndexOptions extends Omit<SpaceOptions, keyof LiveSpace> 
 /** What recall searches: the read model and a space for each live generation, in the addon's memory. One thread writes it. */
 export class SearchIndex implements RowPublisher {
   private readonly spaces = new Map<Generation, SearchSpace>();
+  /** Under way, by generation. */
+  private readonly adding = new Map<Generation, Promise<SearchSpace>>();
   private serves: SearchSpace;
   private saved: Position = new Map();
   private stale = false;
@@ -127,13 +129,17 @@ export class SearchIndex implements RowPublisher {
     return [...this.spaces.keys()];
   }
 
-  /** A space for a generation, before the first batch that has its vectors; its items have theirs when this resolves. */
-  async add(live: LiveSpace): Promise<SearchSpace> {
-    const space = await SearchSpace.create({ ...this.options, ...live }, this.model);
-    this.spaces.set(live.ref.generation, space);
-    this.otherSpaces = true;
-    await space.fillItems(this.model);
-    return space;
+  /** A space for a generation, before the first batch that has its vectors; its items have theirs when this resolves. The one that is there, where there is one. */
+  add(live: LiveSpace): Promise<SearchSpace> {
+    const { generation } = live.ref;
+    const there = this.space(generation);
+    if (there) return Promise.resolve(there);
+    // A second empty one would replace the first after rows went into it.
+    const known = this.adding.get(generation);
+    if (known) return known;
+    const added = this.addNow(live).finally(() => this.adding.delete(generation));
+    this.adding.set(generation, added);
+    return added;
   }
 
   /** Answers with it from now on, in one step. */
@@ -210,8 +216,24 @@ export class SearchIndex implements RowPublisher {
 
   async close(): Promise<void> {
     clearInterval(this.looking);
+    await Promise.allSettled(this.adding.values());
     for (const space of this.spaces.values()) await space.close();
     this.model.close();
+  }
+
+  private async addNow(live: LiveSpace): Promise<SearchSpace> {
+    const space = await SearchSpace.create({ ...this.options, ...live }, this.model);
+    try {
+      await space.fillItems(this.model);
+      // Those that were numbered since the last step; from here on it is told of them.
+      space.followItems(this.model);
+    } catch (error) {
+      await space.close();
+      throw error;
+    }
+    this.spaces.set(space.generation, space);
+    this.otherSpaces = true;
+    return space;
   }
 
   private async saveNow(): Promise<Position> {

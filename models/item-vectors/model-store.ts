@@ -79,7 +79,11 @@ export class ModelStore {
     if (known) return known;
     if (!OURS.test(folder))
       return Promise.reject(new KindredError("MODEL_INVALID", `generation ${generation} has no model folder`, folder));
-    const loading = tablesOf(join(this.directory, folder), folder.split("-")[1] as string);
+    const loading = tablesOf(join(this.directory, folder), folder.split("-")[1] as string).catch((cause: unknown) => {
+      if (!(cause instanceof KindredError) || cause.code !== "MODEL_INVALID") throw cause;
+      const message = `the model of generation ${generation} can't be used: ${cause.message}; restore this folder from a backup`;
+      throw new KindredError("MODEL_INVALID", message, join(this.directory, folder), { cause });
+    });
     this.loaded.set(folder, loading);
     // It may be mended, or come yet.
     loading.catch(() => this.loaded.delete(folder));

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Updater, type UpdaterOptions } from "../../../cli/wiring/updater.js";
 import type { Config } from "../../../schemas/config.js";
 import { buildConfig } from "../../../schemas/config-validation.js";
-import type { Generation, UserId } from "../../../schemas/ids.js";
+import type { CatalogueNumber, Generation, UserId } from "../../../schemas/ids.js";
 import type { GenerationsStatus } from "../../../schemas/ports/generations.js";
 import { generateTown } from "../../../town/town.js";
 import { townHistory } from "../../../town/town-events.js";
@@ -273,5 +273,64 @@ describe("LiveGenerations over a journal", () => {
     await updater.drained();
     for (const generation of [0, 1] as Generation[])
       expect(updater.index?.space(generation)?.users.vector(ordinal), `generation ${generation}`).toBeUndefined();
+  });
+
+  it("makes a catalogue again that failed once: what is published answers, what is retired is gone", async () => {
+    const updater = await start();
+    await updater.intake.append(past);
+    await updater.drained();
+    const update = updater.keeper.update.bind(updater.keeper);
+    const failOnce = (): void => {
+      updater.keeper.update = () => {
+        updater.keeper.update = update;
+        return Promise.reject(new Error("no space"));
+      };
+    };
+    const model = await randomModel(root, items, 1);
+    failOnce();
+    await expect(updater.generations.publish(model)).rejects.toThrow("no space");
+    await updater.generations.settled();
+    expect(states(await updater.generations.list())).toEqual(["serving 1", "0 ready", "1 active"]);
+    failOnce();
+    await expect(updater.generations.retire(0 as Generation)).rejects.toThrow("no space");
+    expect(updater.index?.generations()).toEqual([1]);
+    const live = async (): Promise<number[]> => {
+      const { catalogues } = updater.stores;
+      return ((await catalogues.get((await catalogues.newest()) as CatalogueNumber))?.generations ?? []).map(
+        ({ generation }) => generation,
+      );
+    };
+    await expect.poll(live, { timeout: 10_000 }).toEqual([1]);
+  }, 30_000);
+
+  it("makes the catalogue before it says again that a model is published", async () => {
+    const updater = await start();
+    await updater.intake.append(past.slice(0, 50));
+    const model = await randomModel(root, items, 1);
+    const update = updater.keeper.update.bind(updater.keeper);
+    updater.keeper.update = () => Promise.reject(new Error("no space"));
+    for (let i = 0; i < 2; i++) await expect(updater.generations.publish(model)).rejects.toThrow("no space");
+    updater.keeper.update = update;
+    expect(await published(updater, model)).toBe(1);
+  });
+
+  it("answers with another one only once that is durable", async () => {
+    const updater = await start();
+    await updater.intake.append(past.slice(0, 50));
+    await published(updater, await randomModel(root, items, 1));
+    const { store } = updater.stores.journal;
+    const batch = store.batch.bind(store);
+    let servedAtWrite: number | undefined;
+    store.batch = () => {
+      servedAtWrite = updater.index?.serving.generation;
+      return Promise.reject(new Error("no space"));
+    };
+    try {
+      await whenReady(updater, 0 as Generation);
+      await expect(updater.generations.activate(0 as Generation)).rejects.toThrow("no space");
+    } finally {
+      store.batch = batch;
+    }
+    expect([servedAtWrite, updater.index?.serving.generation, (await updater.generations.list()).serving]).toEqual([1, 1, 1]);
   });
 });

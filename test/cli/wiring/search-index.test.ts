@@ -1,12 +1,14 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SearchIndex } from "../../../cli/wiring/search-index.js";
 import { RandomIndexing } from "../../../models/item-vectors/random-indexing.js";
 import type { Config } from "../../../schemas/config.js";
 import { buildConfig } from "../../../schemas/config-validation.js";
-import type { CatalogueNumber, Offset, Partition, UserId } from "../../../schemas/ids.js";
+import type { CatalogueNumber, Generation, Offset, Partition, UserId } from "../../../schemas/ids.js";
 import type { LogRecord } from "../../../schemas/log-record.js";
 import type { RowSource } from "../../../schemas/ports/row-source.js";
 import { buildCatalogue, generationZero } from "../../../state/catalogue-builder.js";
@@ -19,6 +21,7 @@ import { MemoryStore } from "../../harness/memory-store.js";
 import { activate, erase, event } from "../../state/fold-fixture.js";
 
 const REF = generationZero(32);
+const ONE = { ...generationZero(16, 2), generation: 1 as Generation };
 const LIVE = [{ ref: REF, itemVectors: RandomIndexing.of(REF) }];
 
 /** A partition's owner and the replica that recall is fed from. */
@@ -29,9 +32,9 @@ class OwnedPartition {
     readonly changelog: MemoryChangelog,
   ) {}
 
-  static async open(number: number, store = new MemoryStore()): Promise<OwnedPartition> {
+  static async open(number: number, store = new MemoryStore(), generations = [REF]): Promise<OwnedPartition> {
     const catalogues = new MemoryCatalogues();
-    await catalogues.put(buildCatalogue(1 as CatalogueNumber, { settings: foldSettings(), items: [], generations: [REF] }));
+    await catalogues.put(buildCatalogue(1 as CatalogueNumber, { settings: foldSettings(), items: [], generations }));
     const parts = { partition: number as Partition, catalogues, itemVectors: RandomIndexing.of };
     const changelog = new MemoryChangelog();
     const owner = await PartitionState.open({ ...parts, store: new MemoryStore(), changelog });
@@ -147,5 +150,86 @@ describe("SearchIndex over several partitions", () => {
     lines.length = 0;
     await expectAll(await open([first.replica, empty.replica]), [first.owner, empty.owner]);
     expect([reopened(), second.replica.appliedOffset]).toEqual([false, 7]);
+  });
+
+  const one = { ref: ONE, itemVectors: RandomIndexing.of(ONE) };
+
+  it("has one space for a generation that several ask for at once, with what went into it", async () => {
+    const found = await open();
+    const put = async (): Promise<void> => {
+      const { users } = await found.add(one);
+      users.upsert({ ordinals: Uint32Array.of(users.size), vectors: new Float32Array(16).fill(1) });
+    };
+    await Promise.all([put(), put()]);
+    await put();
+    expect(found.space(ONE.generation)?.users.size).toBe(3);
+  });
+
+  it("has no space of a generation whose items could not be filled, until that goes well", async () => {
+    const found = await open();
+    let fails = true;
+    const vector = (): Float32Array => {
+      if (fails) throw new Error("no vectors");
+      return new Float32Array(16).fill(1);
+    };
+    const itemVectors = { dims: 16, vector, outputs: { dims: 16, itemsBy: "output" as const, vector } };
+    const trained = { ref: ONE, itemVectors } as unknown as typeof one;
+    await expect(found.add(trained)).rejects.toThrow("no vectors");
+    expect(found.generations()).toEqual([REF.generation]);
+    fails = false;
+    expect((await found.add(trained)).items?.outputs.size).toBe(3);
+  });
+
+  it("gives up a space while it is being saved", async () => {
+    const found = await open();
+    const { users } = await found.add(one);
+    users.upsert({ ordinals: Uint32Array.of(0, 1), vectors: new Float32Array(32).fill(1) });
+    const saving = found.save();
+    // It has begun with the first, and this one is still to be written.
+    while (!existsSync(join(config.dataDir, "index"))) await nextTurn();
+    await found.drop(ONE.generation);
+    await saving;
+    await found.save();
+    expect(await readdir(join(config.dataDir, "index"))).toHaveLength(2);
+  });
+
+  it("fills a generation that has no files from the rows when it is reopened", async () => {
+    partitions = [await OwnedPartition.open(0, undefined, [REF, ONE])];
+    const [only] = partitions as [OwnedPartition];
+    await only.take(activate(1), event("a", "i1", 1), event("b", "i2", 2));
+    await only.take(event("c", "i1", 3));
+    await only.take(event("d", "i1", 4));
+    const saved = await (await open()).save();
+    await only.replica.snapshot(saved.get(only.replica.partition) as Offset);
+    await index?.close();
+    lines.length = 0;
+    const sources = [only.replica];
+    index = await SearchIndex.open({ config, live: [...LIVE, one], serving: REF.generation, sources, log });
+    expect(reopened()).toBe(true);
+    expect(index.space(ONE.generation)?.users.size).toBe(4);
+  });
+
+  it("still has to save what a save that failed was to", async () => {
+    const [first] = partitions as [OwnedPartition];
+    const found = await open();
+    await found.add(one);
+    await found.save();
+    for (const batch of await first.take(erase("p0-2", 30))) found.publish(batch);
+    const [at, aside] = [join(config.dataDir, "index"), join(config.dataDir, "aside")];
+    const failing = async (): Promise<void> => {
+      await rename(at, aside);
+      await writeFile(at, "no directory");
+      await expect(found.save()).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+      await rm(at);
+      await rename(aside, at);
+    };
+    await failing();
+    expect(found.saveDue).toBe(true);
+    await found.save();
+    expect(found.saveDue).toBe(false);
+    await found.drop(ONE.generation);
+    await failing();
+    await found.save();
+    expect(await readdir(at)).toHaveLength(2);
   });
 });

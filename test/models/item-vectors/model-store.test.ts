@@ -34,6 +34,20 @@ describe("ModelStore", () => {
     expect(first.vector("song:3" as ItemId)).toBeUndefined();
   });
 
+  it("says which generation lacks its folder, and what helps", async () => {
+    const ref = await store.take(await store.examine(await randomModel(root, items, 3)), ONE);
+    const folder = join(store.directory, ref.folder as string);
+    await rename(folder, join(root, "backup"));
+    const fresh = new ModelStore(store.directory);
+    await expect(fresh.tables(ref)).rejects.toMatchObject({
+      code: "MODEL_INVALID",
+      where: folder,
+      message: expect.stringMatching(/generation 1 .*restore this folder from a backup/),
+    });
+    await rename(join(root, "backup"), folder);
+    expect((await fresh.tables(ref)).vector("song:1" as ItemId)).toBeDefined();
+  });
+
   it("knows the same model by its hash, and another one", async () => {
     const [one, same, other] = await Promise.all(
       [join(root, "a"), join(root, "b"), join(root, "c")].map((directory, i) => randomModel(directory, items, i < 2 ? 3 : 4)),
