@@ -104,7 +104,7 @@ async function row(what: string, settings: Partial<GraphSettings>): Promise<void
   const [area, recall, alike] = figures((a, b) => vectors[a]!.reduce((sum, x, d) => sum + x * vectors[b]![d]!, 0));
   results.row(what, model.input.dims, round(area, 3), round(recall, 3), round(alike, 4), round(alike / exact, 3));
 }
-await row("the spectrum alone", { epochs: 0, inputSmoothing: 0 });
+await row("the spectrum alone", { epochs: 0, inputSmoothing: 0, inputSmoothingEach: 0 });
 await row("defaults", {});
 for (const text of process.argv.slice(3)) await row(text, JSON.parse(text) as Partial<GraphSettings>);
 await results.write();

@@ -37,6 +37,9 @@ const popularity: ItemModel = {
   score: "dot",
 };
 await row("popularity", popularity);
-await row("the spectrum alone", (await trainGraph({ histories: users.warm }, { threads: 1, epochs: 0, inputSmoothing: 0 })).model);
+await row(
+  "the spectrum alone",
+  (await trainGraph({ histories: users.warm }, { threads: 1, epochs: 0, inputSmoothing: 0, inputSmoothingEach: 0 })).model,
+);
 await row("graph, defaults", (await trainGraph({ histories: users.warm }, { threads: 1 })).model);
 await results.write();

@@ -48,6 +48,8 @@ export interface InteractionGraphOptions extends InteractionGraph {
   readonly smoothingItem: number;
   /** At the end, how many events the direction in which an item's users point counts for beside what its input vector has learned. */
   readonly inputSmoothing: number;
+  /** How far inputs turn towards where their items' users point after each epoch, 0 to 1. */
+  readonly inputSmoothingEach: number;
   /** Without the processor's vector instructions. */
   readonly plain: boolean;
 }

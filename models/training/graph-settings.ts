@@ -22,6 +22,8 @@ export type GraphSettings = CommonSettings & {
   readonly smoothingItem: number;
   /** At the end, how many events the direction in which an item's users point counts for beside what its input vector has learned. */
   readonly inputSmoothing: number;
+  /** How far input vectors turn towards where their items' users point after each epoch. */
+  readonly inputSmoothingEach: number;
   /** Outputs are divided by their items' popularity to this power. */
   readonly debias: number;
   /** Events that what is known of an item's creators and tags counts for. */
@@ -42,7 +44,8 @@ export const GRAPH_DEFAULTS: GraphSettings = Object.freeze({
   smoothing: 0.05,
   smoothingUser: 0.4,
   smoothingItem: 0.7,
-  inputSmoothing: 24,
+  inputSmoothing: 0,
+  inputSmoothingEach: 0.02,
   debias: 0,
   sideWeight: 2,
 });
@@ -62,6 +65,7 @@ export const GRAPH_RANGES: ModelKind<GraphSettings>["ranges"] = {
   smoothingUser: [0, 4, false],
   smoothingItem: [0, 4, false],
   inputSmoothing: [0, 1e6, false],
+  inputSmoothingEach: [0, 1, false],
   debias: [-1, 1, false],
   sideWeight: [0, 1000, false],
 };
@@ -81,7 +85,8 @@ export const GRAPH_ABOUT: ModelKind<GraphSettings>["about"] = {
   smoothing: "how far outputs go towards the inputs propagated over the graph, after each epoch",
   smoothingUser: "a propagation is divided by users' degrees to this power",
   smoothingItem: "a propagation is divided by items' degrees to this power: more for the long tail",
-  inputSmoothing: "as many events as the direction of an item's users counts for in its input: more for people with few events",
+  inputSmoothing: "as many events as the direction of an item's users counts for in its input, at the end: more for people with few events",
+  inputSmoothingEach: "how far inputs turn towards where their items' users point, after each epoch: more for people with few events",
   debias: "outputs are divided by popularity to this power: above 0 for the long tail, below for the head",
   sideWeight: "as many events as what is known of an item's creators and tags counts for; 0: nothing",
 };

@@ -46,10 +46,10 @@ export async function trainGraph(set: TrainingSet, given: Partial<GraphSettings>
 
 function trainerOf({ histories, weights }: TrainingSet, settings: GraphSettings, options: TrainingOptions): InteractionGraphTrainer {
   const { dims, epochs, threads, seed, negatives, negativeWeight, leastKept, userExponent, rate } = settings;
-  const { fewShare, inputSmoothing, smoothing, smoothingUser, smoothingItem } = settings;
+  const { fewShare, inputSmoothing, inputSmoothingEach, smoothing, smoothingUser, smoothingItem } = settings;
   return createInteractionGraphTrainer({
     ...{ dims, epochs, threads, seed, negatives, negativeWeight, leastKept, userExponent, rate },
-    ...{ fewShare, few: FEW, inputSmoothing, smoothing, smoothingUser, smoothingItem },
+    ...{ fewShare, few: FEW, inputSmoothing, inputSmoothingEach, smoothing, smoothingUser, smoothingItem },
     ...{ mostKept: 1, passes: PASSES, positives: POSITIVES, memory: MEMORY, plain: options.plain === true },
     items: histories.items.length,
     starts: histories.starts,

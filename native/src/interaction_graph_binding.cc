@@ -55,6 +55,7 @@ Settings SettingsOf(const Napi::Object& given) {
   settings.smoothing_user = FloatOf(given, "smoothingUser", 0, 4);
   settings.smoothing_item = FloatOf(given, "smoothingItem", 0, 4);
   settings.input_smoothing = FloatOf(given, "inputSmoothing", 0, 1e6);
+  settings.input_smoothing_each = FloatOf(given, "inputSmoothingEach", 0, 1);
   settings.plain = given.Get("plain").ToBoolean();
   return settings;
 }

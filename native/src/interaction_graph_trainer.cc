@@ -70,7 +70,7 @@ bool Trainer::Run(const std::atomic<bool>& stop) {
       if (!SmoothInputs(stop)) return false;
     } else {
       if (progress_.user < graph_.users()) Epoch(stop);
-      if (progress_.user < graph_.users() || !Smooth(stop)) return false;
+      if (progress_.user < graph_.users() || !SmoothEpoch(stop)) return false;
     }
     std::lock_guard<std::mutex> lock(mutex_);
     progress_.epoch++;

@@ -40,6 +40,8 @@ struct Settings {
   float smoothing = 0, smoothing_user = 0, smoothing_item = 0;
   // At the end, how many events the direction in which an item's users point counts for beside what its input vector has learned.
   float input_smoothing = 0;
+  // How far the inputs turn towards where their items' users point after each epoch, whatever they have learned.
+  float input_smoothing_each = 0;
   bool plain = false;
 };
 
@@ -85,11 +87,11 @@ class Trainer {
   // None while Run does.
   Tables Read() const;
   void Write(const Tables& tables, const Progress& progress);
-  // For tests: one batch of the caller's choice, and one smoothing.
+  // For tests: one batch of the caller's choice, and the smoothings.
   void Step(const std::vector<Example>& examples, const std::vector<uint32_t>& negatives, float rate);
   void Smooth() {
     const std::atomic<bool> never{false};
-    Smooth(never);
+    SmoothEpoch(never);
   }
   void SmoothInputs() {
     const std::atomic<bool> never{false};
@@ -112,8 +114,12 @@ class Trainer {
     double loss = 0;
   };
   bool Start(const std::atomic<bool>& stop);
-  bool Smooth(const std::atomic<bool>& stop);
+  bool SmoothEpoch(const std::atomic<bool>& stop);
+  void SmoothOutputs(Table& sum);
   bool SmoothInputs(const std::atomic<bool>& stop);
+  // By `share_of(degree)` inputs turn towards the sum, and keep their lengths.
+  template <typename ShareOf>
+  void TurnInputs(const Table& sum, const ShareOf& share_of);
   // What one propagation makes of the inputs: by item the sum of its users' pools, divided by powers of their lengths and of the users' degrees.
   bool Propagated(float length_exponent, const std::atomic<bool>& stop, Table& sum) const;
   void Epoch(const std::atomic<bool>& stop);

@@ -39,6 +39,7 @@ const options = (over: Partial<InteractionGraphOptions> = {}): InteractionGraphO
     fewShare: 0.2,
     few: 3,
     inputSmoothing: 4,
+    inputSmoothingEach: 0.1,
   },
   ...{ positives: 64, userExponent: 0.4, rate: 0.1, memory: 0.9, smoothing: 0.3, smoothingUser: 0.4, smoothingItem: 0.7, plain: false },
   ...graph(),
@@ -222,7 +223,21 @@ test.each([false, true])("smoothing is the propagation over the graph, by hand: 
   const scale = own / length(mixed);
   const found = rowsOf(trainer.read().output, 10);
   for (const [item, row] of mixed.entries()) for (const [d, value] of row.entries()) expect(found[item]![d]).toBeCloseTo(value * scale, 4);
+  // Inputs turn towards the same sums by the share of each epoch, and not by how many events they have.
+  const turned = rowsOf(trainer.read().input, 10);
+  const long = (row: readonly number[]): number => Math.sqrt(dot(row, row));
+  for (const [item, row] of input.entries())
+    for (const [d, value] of row.entries())
+      expect(turned[item]![d]).toBeCloseTo(0.9 * value + (0.1 * long(row) * sums[item]![d]!) / long(sums[item]!), 4);
+});
+
+test("inputs stay as they are without a share of each epoch", () => {
+  const trainer = createInteractionGraphTrainer(options({ inputSmoothingEach: 0 }));
+  trainer.write(busyTables(trainer), trainer.progress());
+  const before = trainer.read();
+  trainer.smooth();
   expect(trainer.read().input).toEqual(before.input);
+  expect(trainer.read().output).not.toEqual(before.output);
 });
 
 test.each([false, true])("inputs of items with few events turn to where their users point, by hand: weighted %s", (weighted) => {
