@@ -11,6 +11,7 @@ import type {
 } from "../../schemas/ports/generations.js";
 import type { Log } from "../../schemas/ports/log.js";
 import { MAX_GENERATIONS } from "../../schemas/row.js";
+import { neverPublished, refsOf } from "./generations-record.js";
 import { LOOK_EVERY_MS, ReadySpaces } from "./ready-spaces.js";
 import type { SearchIndex } from "./search-index.js";
 import type { SearchSpace } from "./search-space.js";
@@ -57,14 +58,14 @@ export class LiveGenerations implements Generations {
 
   constructor(private readonly parts: LiveGenerationsParts) {
     this.ready = new ReadySpaces({ ...parts, isPooled: (_, index) => index.hasAllOf(this.neededCatalogue) });
-    this.record = asBefore(parts.untrained);
+    this.record = neverPublished(parts.untrained);
   }
 
   /** What was left by an earlier run. Before the first catalogue is made. @throws KindredError JOURNAL_CORRUPT */
   async load(): Promise<void> {
     const stored = await this.parts.store.read();
     const { untrained } = this.parts;
-    this.record = asBefore(untrained);
+    this.record = neverPublished(untrained);
     if (!stored) return;
     // The configuration has the word on the generation that needs no model, as long as it is live.
     const live = stored.live.map((one) => (one.generation === untrained.generation ? { ...untrained, publishedAt: null } : one));
@@ -73,7 +74,7 @@ export class LiveGenerations implements Generations {
 
   /** What catalogues are made with. */
   refs(): GenerationRef[] {
-    return this.record.live.map(({ publishedAt: _, ...ref }) => ref);
+    return refsOf(this.record);
   }
 
   get serving(): Generation {
@@ -288,14 +289,4 @@ const answering = (record: GenerationsRecord, serving: Generation): GenerationsR
   serving,
   previous: record.serving,
   next: null,
-});
-
-/** Where nothing was ever published. */
-const asBefore = (untrained: GenerationRef): GenerationsRecord => ({
-  highest: untrained.generation,
-  live: [{ ...untrained, publishedAt: null }],
-  serving: untrained.generation,
-  previous: null,
-  next: null,
-  retired: [],
 });

@@ -6,16 +6,16 @@ import { FIRST_CATALOGUE, type Offset, type Partition } from "../../../schemas/i
 import { formatPosition } from "../../../schemas/position.js";
 import { PartitionState } from "../../../state/partition-state.js";
 import { HashSum } from "../../../state/state-hash.js";
-import { DecodableReader, decodeKafka } from "../../../streams/kafka/decode-kafka.js";
-import { PartitionLog } from "../../../streams/kafka/partition-log.js";
+import { decodeKafka } from "../../../streams/kafka/decode-kafka.js";
 import { endsOf, type Watermarks } from "../../../streams/kafka/topics.js";
 import { runPipeline } from "../../../streams/pipeline.js";
 import type { BackfillReport, OnProgress } from "../backfill.js";
 import { GenerationVectors } from "../item-vectors.js";
 import { makeLogger } from "../logger.js";
 import { shadowDirectory } from "../updater-stores.js";
+import { withBoundedLog } from "./bounded-log.js";
 import { KafkaTopics } from "./kafka-topics.js";
-import { cacheRowsOf, recordsAtOnce } from "./memory-shares.js";
+import { cacheRowsOf } from "./memory-shares.js";
 import { openPartitionStore, STORED } from "./partition-stores.js";
 
 /** What a fold of a whole topic came to. */
@@ -120,38 +120,18 @@ async function foldPartition(fold: Fold, partition: Partition, { low, high }: Wa
 }
 
 async function foldUpTo({ config, topics, signal, tally, tell }: Fold, state: PartitionState, from: Offset, high: number): Promise<void> {
-  const { follower, codec, catalogues } = topics;
   const { partition } = state;
-  const topic = config.kafka.topics.events;
-  const maxRecords = recordsAtOnce(config, topics.partitions);
   const { credits } = config.pipeline;
-  let room: () => void = () => undefined;
-  const records = new PartitionLog({ partition, from, capacity: 2 * maxRecords, lingerMs: 0, onRoom: () => room() });
-  const close = (): void => {
-    follower.unfollow(topic, partition);
-    records.close();
-    room();
-  };
-  signal.addEventListener("abort", close);
-  follower.follow(topic, partition, from, {
-    takesDamaged: true,
-    take: async (messages, next) => {
-      records.push(messages, next);
-      if (records.full) await new Promise<void>((resolve) => (room = resolve));
-    },
-  });
-  try {
-    const finished = (high > from ? follower.reached(topic, partition, high, signal) : Promise.resolve()).finally(() => records.finish());
-    finished.catch(() => undefined);
+  await withBoundedLog({ config, topics, signal }, { partition, from, high }, async ({ reader, maxRecords, finished }) => {
     await runPipeline(
       {
-        reader: new DecodableReader(records, codec, catalogues),
+        reader,
         state,
         publisher: { publish: () => undefined },
         // They are where the live fold put them.
         keepLetters: async () => undefined,
-        decode: decodeKafka(codec, config.events.maxFutureMs),
-        source: topic,
+        decode: decodeKafka(topics.codec, config.events.maxFutureMs),
+        source: config.kafka.topics.events,
         applied: ({ counts, letters, records: many }) => {
           tally.events += counts.folded;
           tally.rejected += letters.length;
@@ -162,8 +142,5 @@ async function foldUpTo({ config, topics, signal, tally, tell }: Fold, state: Pa
       { maxRecords, credits, signal },
     );
     if (!signal.aborted) await finished;
-  } finally {
-    signal.removeEventListener("abort", close);
-    close();
-  }
+  });
 }

@@ -6,12 +6,11 @@ import type { Offset, Partition } from "../../../schemas/ids.js";
 import type { ItemInfo } from "../../../schemas/item.js";
 import type { LogRecord } from "../../../schemas/log-record.js";
 import type { SourceRecord } from "../../../schemas/ports/event-log.js";
-import { DecodableReader, decodeKafka } from "../../../streams/kafka/decode-kafka.js";
-import { PartitionLog } from "../../../streams/kafka/partition-log.js";
+import { decodeKafka } from "../../../streams/kafka/decode-kafka.js";
 import { endsOf, type Watermarks } from "../../../streams/kafka/topics.js";
 import { makeLogger } from "../logger.js";
+import { withBoundedLog } from "./bounded-log.js";
 import { KafkaTopics } from "./kafka-topics.js";
-import { recordsAtOnce } from "./memory-shares.js";
 
 /** What reading a log gives, one after the other within a partition. */
 export interface LogTaker {
@@ -77,30 +76,9 @@ async function readPartition(
   { low, high }: Watermarks,
 ): Promise<void> {
   if (high <= low) return;
-  const { follower, codec, catalogues } = topics;
-  const topic = config.kafka.topics.events;
-  const maxRecords = recordsAtOnce(config, topics.partitions);
   const from = low as Offset;
-  let room: () => void = () => undefined;
-  const records = new PartitionLog({ partition, from, capacity: 2 * maxRecords, lingerMs: 0, onRoom: () => room() });
-  const close = (): void => {
-    follower.unfollow(topic, partition);
-    records.close();
-    room();
-  };
-  signal.addEventListener("abort", close);
-  follower.follow(topic, partition, from, {
-    takesDamaged: true,
-    take: async (messages, next) => {
-      records.push(messages, next);
-      if (records.full) await new Promise<void>((resolve) => (room = resolve));
-    },
-  });
-  try {
-    const finished = follower.reached(topic, partition, high, signal).finally(() => records.finish());
-    finished.catch(() => undefined);
-    const reader = new DecodableReader(records, codec, catalogues);
-    const decode = decodeKafka(codec, config.events.maxFutureMs);
+  await withBoundedLog({ config, topics, signal }, { partition, from, high }, async ({ reader, maxRecords, finished }) => {
+    const decode = decodeKafka(topics.codec, config.events.maxFutureMs);
     const one = ({ bytes, damage, ...rest }: SourceRecord): void => {
       if (damage !== undefined) taker.reject(damage);
       else if (bytes !== null) taker.take(decode({ ...rest, bytes }));
@@ -119,8 +97,5 @@ async function readPartition(
       after = batch.endOffset;
     }
     await finished;
-  } finally {
-    signal.removeEventListener("abort", close);
-    close();
-  }
+  });
 }

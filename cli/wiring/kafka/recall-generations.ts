@@ -4,6 +4,7 @@ import type { CatalogueNumber, Generation } from "../../../schemas/ids.js";
 import type { FoldedBatch } from "../../../schemas/ports/folded-batch.js";
 import type { Generations, GenerationsRecord } from "../../../schemas/ports/generations.js";
 import type { Log } from "../../../schemas/ports/log.js";
+import { neverPublished, refsOf } from "../generations-record.js";
 import { LOOK_EVERY_MS, ReadySpaces } from "../ready-spaces.js";
 import type { LiveSpace, SearchIndex } from "../search-index.js";
 import type { SearchSpace } from "../search-space.js";
@@ -32,16 +33,7 @@ export class RecallGenerations {
   private looking: NodeJS.Timeout | undefined;
 
   constructor(private readonly parts: RecallGenerationsParts) {
-    const { untrained } = parts;
-    const { generation } = untrained;
-    this.record = {
-      highest: generation,
-      live: [{ ...untrained, publishedAt: null }],
-      serving: generation,
-      previous: null,
-      next: null,
-      retired: [],
-    };
+    this.record = neverPublished(parts.untrained);
     this.ready = new ReadySpaces({ ...parts, isPooled: (wanted, index) => this.isPooled(wanted, index) });
   }
 
@@ -155,8 +147,6 @@ export class RecallGenerations {
     return this.generationsOf.get(catalogue)?.has(generation) === true;
   }
 }
-
-const refsOf = ({ live }: GenerationsRecord): GenerationRef[] => live.map(({ publishedAt: _, ...ref }) => ref);
 
 async function elsewhere(): Promise<never> {
   throw new KindredError("WRONG_ROLE", "generations are changed by the updater that has partition 0; ask that one");
